@@ -1,0 +1,375 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AnalysisTemplate holds metrics that judge a candidate, with arguments.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=at,categories=sluice
+// +kubebuilder:printcolumn:name="Metrics",type=string,JSONPath=`.spec.metrics[*].name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type AnalysisTemplate struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec holds the metrics and their arguments.
+	// +required
+	Spec AnalysisTemplateSpec `json:"spec"`
+
+	// Status says what is wrong with the template, if anything.
+	// +optional
+	Status AnalysisTemplateStatus `json:"status,omitempty"`
+}
+
+// AnalysisTemplateList is a list of AnalysisTemplates.
+//
+// +kubebuilder:object:root=true
+type AnalysisTemplateList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AnalysisTemplate `json:"items"`
+}
+
+// ClusterAnalysisTemplate is an AnalysisTemplate for every namespace.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=cat,categories=sluice
+// +kubebuilder:printcolumn:name="Metrics",type=string,JSONPath=`.spec.metrics[*].name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type ClusterAnalysisTemplate struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec holds the metrics and their arguments.
+	// +required
+	Spec AnalysisTemplateSpec `json:"spec"`
+
+	// Status says what is wrong with the template, if anything.
+	// +optional
+	Status AnalysisTemplateStatus `json:"status,omitempty"`
+}
+
+// ClusterAnalysisTemplateList is a list of ClusterAnalysisTemplates.
+//
+// +kubebuilder:object:root=true
+type ClusterAnalysisTemplateList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ClusterAnalysisTemplate `json:"items"`
+}
+
+// AnalysisTemplateSpec holds metrics and the arguments they use.
+type AnalysisTemplateSpec struct {
+	// Args declares arguments; {{args.<name>}} in a query, a condition or an address is replaced by the value. These
+	// are always there: rollout, namespace, candidate-hash, stable-hash, active-service, standby-service.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=name
+	Args []Argument `json:"args,omitempty"`
+
+	// Metrics are all measured; one that fails fails the analysis, and all must pass for it to pass.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	Metrics []Metric `json:"metrics"`
+}
+
+// AnalysisTemplateStatus says what is wrong with a template, if anything.
+type AnalysisTemplateStatus struct {
+	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// Conditions has Ready: False when a condition of a metric does not compile or an argument is not declared.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Argument is a named value. In a template, a value is a default; without one, the argument must be given.
+type Argument struct {
+	// Name of the argument: lower case letters, digits and dashes.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// Value of the argument.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Value *string `json:"value,omitempty"`
+}
+
+// Metric is one figure, measured again and again.
+type Metric struct {
+	// Name of the metric, unique in its template.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// InitialDelay is how long after the start the first measurement is taken.
+	// +optional
+	InitialDelay *metav1.Duration `json:"initialDelay,omitempty"`
+
+	// Interval between measurements. Needed when count is more than 1, and for background analysis.
+	// +optional
+	Interval *metav1.Duration `json:"interval,omitempty"`
+
+	// Count is how many measurements with data are taken. Absent: 1 without an interval; with one, measurements go on
+	// until the analysis is stopped.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Count *int32 `json:"count,omitempty"`
+
+	// FailureLimit is how many failed measurements are tolerated; one more fails the metric.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	FailureLimit int32 `json:"failureLimit,omitempty"`
+
+	// SuccessCondition is a CEL expression over result, a number: "result >= 0.95". Without a failureCondition, a
+	// measurement for which it is false has failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	SuccessCondition string `json:"successCondition,omitempty"`
+
+	// FailureCondition is a CEL expression over result, a number: "result > 0.05". Without a successCondition, a
+	// measurement for which it is false has succeeded. When both are given and both are false, the measurement is
+	// inconclusive.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	FailureCondition string `json:"failureCondition,omitempty"`
+
+	// Provider says where the figure comes from.
+	// +required
+	Provider MetricProvider `json:"provider"`
+}
+
+// MetricProvider is exactly one source of figures.
+type MetricProvider struct {
+	// Prometheus asks a server that speaks the Prometheus HTTP API.
+	// +optional
+	Prometheus *PrometheusMetric `json:"prometheus,omitempty"`
+}
+
+// PrometheusMetric is an instant query that gives one number.
+type PrometheusMetric struct {
+	// Address of the server, "http://prometheus.monitoring:9090". Defaults to the controller's --prometheus-address.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Address string `json:"address,omitempty"`
+
+	// Query in PromQL, with one number as its result: a scalar, or a vector with one element.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8192
+	Query string `json:"query"`
+
+	// Timeout of one query.
+	// +optional
+	// +kubebuilder:default="10s"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+}
+
+// AnalysisPhase is where an AnalysisRun, or one of its metrics, is.
+//
+// +kubebuilder:validation:Enum=Pending;Running;Passed;Failed;Inconclusive;Stopped
+type AnalysisPhase string
+
+const (
+	// AnalysisPending: nothing has been measured.
+	AnalysisPending AnalysisPhase = "Pending"
+	// AnalysisRunning: measurements are being taken.
+	AnalysisRunning AnalysisPhase = "Running"
+	// AnalysisPassed: every metric passed.
+	AnalysisPassed AnalysisPhase = "Passed"
+	// AnalysisFailed: a metric failed.
+	AnalysisFailed AnalysisPhase = "Failed"
+	// AnalysisInconclusive: measurements were taken, and neither condition held.
+	AnalysisInconclusive AnalysisPhase = "Inconclusive"
+	// AnalysisStopped: the release went on, or away, before there was a verdict.
+	AnalysisStopped AnalysisPhase = "Stopped"
+)
+
+// AnalysisRun is one execution of one or more templates for one revision.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=ar,categories=sluice
+// +kubebuilder:printcolumn:name="Rollout",type=string,JSONPath=`.spec.rollout`
+// +kubebuilder:printcolumn:name="Gate",type=string,JSONPath=`.spec.gate`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
+type AnalysisRun struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec is what is measured; it holds copies, so that a later edit of a template changes nothing.
+	// +required
+	Spec AnalysisRunSpec `json:"spec"`
+
+	// Status holds the measurements and the verdict.
+	// +optional
+	Status AnalysisRunStatus `json:"status,omitempty"`
+}
+
+// AnalysisRunList is a list of AnalysisRuns.
+//
+// +kubebuilder:object:root=true
+type AnalysisRunList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AnalysisRun `json:"items"`
+}
+
+// AnalysisRunSpec is what is measured.
+type AnalysisRunSpec struct {
+	// Rollout is the name of the Rollout that asked for the run; empty for a run made by hand.
+	// +optional
+	Rollout string `json:"rollout,omitempty"`
+
+	// Revision is the hash of the candidate.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+
+	// Gate says what the run is for: step-<index>, background, pre-promotion or post-promotion.
+	// +optional
+	Gate string `json:"gate,omitempty"`
+
+	// Args are the values of all arguments.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=name
+	Args []Argument `json:"args,omitempty"`
+
+	// Metrics are copies from the templates.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=name
+	Metrics []Metric `json:"metrics"`
+
+	// Terminate ends the run without a verdict when it has none yet. A background run whose measurements were good so
+	// far is Stopped, never Passed.
+	// +optional
+	Terminate bool `json:"terminate,omitempty"`
+}
+
+// AnalysisRunStatus holds the measurements and the verdict.
+type AnalysisRunStatus struct {
+	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// Phase is the verdict, once there is one. A verdict never changes.
+	// +optional
+	Phase AnalysisPhase `json:"phase,omitempty"`
+
+	// Message gives the reason for the phase, with numbers.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// StartedAt is when the run began.
+	// +optional
+	StartedAt metav1.MicroTime `json:"startedAt,omitempty"`
+
+	// CompletedAt is when the verdict fell.
+	// +optional
+	CompletedAt metav1.MicroTime `json:"completedAt,omitempty"`
+
+	// Metrics hold the results of each metric.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Metrics []MetricResult `json:"metrics,omitempty"`
+
+	// Conditions has Ready (the run has all it needs) with the field and the cure when it has not.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// MetricResult sums up one metric of a run.
+type MetricResult struct {
+	// Name of the metric.
+	Name string `json:"name"`
+	// Phase of the metric.
+	Phase AnalysisPhase `json:"phase"`
+	// Message gives the reason for the phase.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// Successful counts measurements that succeeded.
+	// +optional
+	Successful int32 `json:"successful,omitempty"`
+	// Failed counts measurements that failed.
+	// +optional
+	Failed int32 `json:"failed,omitempty"`
+	// Inconclusive counts measurements for which neither condition held.
+	// +optional
+	Inconclusive int32 `json:"inconclusive,omitempty"`
+	// NoData counts queries that gave no number: an empty result, NaN or infinity. They decide nothing.
+	// +optional
+	NoData int32 `json:"noData,omitempty"`
+	// Errors counts queries that could not be made or that the server refused. They decide nothing.
+	// +optional
+	Errors int32 `json:"errors,omitempty"`
+	// ConsecutiveErrors counts errors since the last answer, and sets the pace of the retries.
+	// +optional
+	ConsecutiveErrors int32 `json:"consecutiveErrors,omitempty"`
+	// NextAt is when the next measurement is due.
+	// +optional
+	NextAt metav1.MicroTime `json:"nextAt,omitempty"`
+	// Measurements are the last ten.
+	// +optional
+	// +kubebuilder:validation:MaxItems=10
+	// +listType=atomic
+	Measurements []Measurement `json:"measurements,omitempty"`
+}
+
+// MeasurementState is what one measurement says.
+//
+// +kubebuilder:validation:Enum=Successful;Failed;Inconclusive;NoData;Error
+type MeasurementState string
+
+const (
+	// MeasurementSuccessful: the success condition held, or the failure condition did not.
+	MeasurementSuccessful MeasurementState = "Successful"
+	// MeasurementFailed: the failure condition held, or the success condition did not.
+	MeasurementFailed MeasurementState = "Failed"
+	// MeasurementInconclusive: both conditions were given and neither held.
+	MeasurementInconclusive MeasurementState = "Inconclusive"
+	// MeasurementNoData: the query gave no number.
+	MeasurementNoData MeasurementState = "NoData"
+	// MeasurementError: the query could not be made, or the server refused it.
+	MeasurementError MeasurementState = "Error"
+)
+
+// Measurement is one figure at one moment.
+type Measurement struct {
+	// At is when the figure was asked for.
+	At metav1.MicroTime `json:"at"`
+	// State is what the figure says.
+	State MeasurementState `json:"state"`
+	// Value is the figure, as a decimal number; empty without one.
+	// +optional
+	Value string `json:"value,omitempty"`
+	// Message says why there is no figure.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}

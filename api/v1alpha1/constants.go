@@ -1,0 +1,111 @@
+package v1alpha1
+
+// Labels and annotations that Sluice reads and writes.
+const (
+	// LabelPodTemplateHash is the standard label that tells revisions apart, on ReplicaSets, pods and selectors.
+	LabelPodTemplateHash = "pod-template-hash"
+	// LabelRollout is the name of the Rollout, on AnalysisRuns.
+	LabelRollout = "sluice.dev/rollout"
+	// LabelRevision is the hash of the candidate, on AnalysisRuns.
+	LabelRevision = "sluice.dev/revision"
+	// AnnotationCommand carries a command: <action>/<revision>/<request id>.
+	AnnotationCommand = "sluice.dev/command"
+	// AnnotationRevisionNumber is the number of a revision on its ReplicaSet, 1 for the first, as a Deployment counts them.
+	AnnotationRevisionNumber = "sluice.dev/revision-number"
+)
+
+// Types of the conditions of a Rollout.
+const (
+	// ConditionReady: what the spec asks for is stable, available, and has its traffic.
+	ConditionReady = "Ready"
+	// ConditionReconciling: a release is under way or waits at a gate.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled: nothing will move until a person does something.
+	ConditionStalled = "Stalled"
+	// ConditionAvailable: stable has the pods that the availability limits ask for.
+	ConditionAvailable = "Available"
+)
+
+// Actions of commands.
+const (
+	// ActionPromote lets the current step go on.
+	ActionPromote = "promote"
+	// ActionPromoteFull skips all steps that are left.
+	ActionPromoteFull = "promote-full"
+	// ActionAbort sends all traffic back to stable.
+	ActionAbort = "abort"
+	// ActionRetry releases an aborted revision again from its first step.
+	ActionRetry = "retry"
+	// ActionRestart replaces every pod of the revision.
+	ActionRestart = "restart"
+	// ActionSkipStep leaves out the rest of the current step.
+	ActionSkipStep = "skip-step"
+)
+
+// Reasons say in one word why the machine is where it is. They stand in conditions, events and history.
+const (
+	// ReasonPromoted: the candidate became stable.
+	ReasonPromoted = "Promoted"
+	// ReasonAvailable: enough pods are available.
+	ReasonAvailable = "Available"
+	// ReasonUnavailable: too few pods are available.
+	ReasonUnavailable = "Unavailable"
+	// ReasonReleaseStarted: a new revision is being released.
+	ReasonReleaseStarted = "ReleaseStarted"
+	// ReasonStepCompleted: all gates of a step held.
+	ReasonStepCompleted = "StepCompleted"
+	// ReasonWaitingForPods: pods of a revision are not available yet.
+	ReasonWaitingForPods = "WaitingForPods"
+	// ReasonWaitingForEndpoints: pods are available, and not yet endpoints of the Service that will carry them.
+	ReasonWaitingForEndpoints = "WaitingForEndpoints"
+	// ReasonWaitingForRoute: a weight was written, and the gateway has not accepted it yet.
+	ReasonWaitingForRoute = "WaitingForRoute"
+	// ReasonSettling: traffic has moved, and the data plane is given a moment.
+	ReasonSettling = "Settling"
+	// ReasonPaused: spec.paused is set.
+	ReasonPaused = "Paused"
+	// ReasonWaitingForPause: the pause of a step runs.
+	ReasonWaitingForPause = "WaitingForPause"
+	// ReasonAwaitingPromotion: the step waits for a person.
+	ReasonAwaitingPromotion = "AwaitingPromotion"
+	// ReasonWaitingForAnalysis: an analysis has no verdict yet.
+	ReasonWaitingForAnalysis = "WaitingForAnalysis"
+	// ReasonAnalysisInconclusive: an analysis ended without a verdict; a person decides.
+	ReasonAnalysisInconclusive = "AnalysisInconclusive"
+	// ReasonPromoting: all steps are done and traffic settles on the candidate.
+	ReasonPromoting = "Promoting"
+	// ReasonRetreating: traffic goes back to stable.
+	ReasonRetreating = "Retreating"
+	// ReasonScaling: stable is being brought to the replicas that the spec asks for.
+	ReasonScaling = "Scaling"
+	// ReasonRestarting: pods are being replaced.
+	ReasonRestarting = "Restarting"
+	// ReasonAborted: a person aborted.
+	ReasonAborted = "Aborted"
+	// ReasonAnalysisFailed: an analysis failed.
+	ReasonAnalysisFailed = "AnalysisFailed"
+	// ReasonProgressDeadlineExceeded: nothing moved for progressDeadlineSeconds.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonSuperseded: the template changed again.
+	ReasonSuperseded = "Superseded"
+	// ReasonReturned: the template of stable came back.
+	ReasonReturned = "Returned"
+	// ReasonInvalidSpec: the spec cannot be carried out.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonServiceNotFound: a Service that the spec names does not exist.
+	ReasonServiceNotFound = "ServiceNotFound"
+	// ReasonRouteNotFound: a route that the spec names does not exist.
+	ReasonRouteNotFound = "RouteNotFound"
+	// ReasonRouteWithoutBackend: a route has no rule that sends requests to the active Service.
+	ReasonRouteWithoutBackend = "RouteWithoutBackend"
+	// ReasonRouteNotAccepted: a gateway refuses a route.
+	ReasonRouteNotAccepted = "RouteNotAccepted"
+	// ReasonTemplateNotFound: an analysis template that the spec names does not exist.
+	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonTrafficContested: another writer keeps reverting what was written.
+	ReasonTrafficContested = "TrafficContested"
+	// ReasonReplicaSetRefused: the API server refused the ReplicaSet of a revision.
+	ReasonReplicaSetRefused = "ReplicaSetRefused"
+	// ReasonCommandIgnored: a command did not apply.
+	ReasonCommandIgnored = "CommandIgnored"
+)

@@ -1,0 +1,285 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// RolloutPhase sums up a Rollout in one word, for people.
+//
+// +kubebuilder:validation:Enum=Healthy;Progressing;Paused;Degraded
+type RolloutPhase string
+
+const (
+	// PhaseHealthy: what the spec asks for is stable and available.
+	PhaseHealthy RolloutPhase = "Healthy"
+	// PhaseProgressing: a release is under way and moves by itself.
+	PhaseProgressing RolloutPhase = "Progressing"
+	// PhasePaused: a release waits for a person or for a time to pass.
+	PhasePaused RolloutPhase = "Paused"
+	// PhaseDegraded: the release was aborted, or cannot go on, or too few pods of stable are available.
+	PhaseDegraded RolloutPhase = "Degraded"
+)
+
+// RolloutStatus is the memory of the state machine and what people and tools read.
+type RolloutStatus struct {
+	// ObservedGeneration is the generation of the spec that this status speaks of; -1 before the first look.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// Phase sums up the Rollout in one word.
+	// +optional
+	Phase RolloutPhase `json:"phase,omitempty"`
+
+	// Message says why, in one sentence with numbers. Events, logs and the command line print the same sentence.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Message string `json:"message,omitempty"`
+
+	// Strategy is the name of the strategy: canary, blueGreen, rollingUpdate or recreate.
+	// +optional
+	Strategy string `json:"strategy,omitempty"`
+
+	// Step is the current step for people, "2/4".
+	// +optional
+	Step string `json:"step,omitempty"`
+
+	// Weight is the observed percentage of traffic on the candidate, "12.5"; empty when no release is under way.
+	// +optional
+	Weight string `json:"weight,omitempty"`
+
+	// StableRevision is the hash of the last revision that was fully promoted.
+	// +optional
+	StableRevision string `json:"stableRevision,omitempty"`
+
+	// UpdateRevision is the hash of the revision that the spec asks for.
+	// +optional
+	UpdateRevision string `json:"updateRevision,omitempty"`
+
+	// Replicas is the number of pods that Selector selects.
+	// +optional
+	Replicas int32 `json:"replicas"`
+
+	// UpdatedReplicas is the number of pods of the revision that the spec asks for.
+	// +optional
+	UpdatedReplicas int32 `json:"updatedReplicas"`
+
+	// ReadyReplicas is the number of ready pods of all revisions.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+
+	// AvailableReplicas is the number of available pods of all revisions.
+	// +optional
+	AvailableReplicas int32 `json:"availableReplicas"`
+
+	// Selector is the label selector, in its string form, of the pods that Replicas counts: for an autoscaler.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+
+	// State is the memory of the state machine. It is written by the controller only.
+	// +optional
+	State RolloutState `json:"state,omitempty"`
+
+	// LastCommand is the answer to the last command in the annotation sluice.dev/command.
+	// +optional
+	LastCommand *CommandStatus `json:"lastCommand,omitempty"`
+
+	// Analyses are the verdicts of the release under way, or of the last one.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=name
+	Analyses []AnalysisStatus `json:"analyses,omitempty"`
+
+	// History records the last releases, newest first.
+	// +optional
+	// +kubebuilder:validation:MaxItems=10
+	// +listType=atomic
+	History []ReleaseRecord `json:"history,omitempty"`
+
+	// Conditions are Ready, Reconciling, Stalled (as kstatus reads them) and Available.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Stage is where the state machine is.
+//
+// +kubebuilder:validation:Enum="";Initial;Stepping;Promoting;Retreating;Aborted
+type Stage string
+
+const (
+	// StageIdle: stable is what the spec asks for.
+	StageIdle Stage = ""
+	// StageInitial: the first revision comes up; there is no stable yet.
+	StageInitial Stage = "Initial"
+	// StageStepping: the candidate takes its steps.
+	StageStepping Stage = "Stepping"
+	// StagePromoting: all steps are done; traffic settles on the candidate.
+	StagePromoting Stage = "Promoting"
+	// StageRetreating: traffic goes back to stable.
+	StageRetreating Stage = "Retreating"
+	// StageAborted: traffic is back on stable; the candidate waits for a retry or for another template.
+	StageAborted Stage = "Aborted"
+)
+
+// RolloutState is the whole memory of the state machine between two looks at the world. Every decision can be made
+// again from it and from the objects in the cluster.
+type RolloutState struct {
+	// Stage is where the machine is.
+	// +optional
+	Stage Stage `json:"stage,omitempty"`
+
+	// Stable is the hash of the last revision that was fully promoted.
+	// +optional
+	Stable string `json:"stable,omitempty"`
+
+	// Candidate is the hash of the revision under release, or of the aborted one.
+	// +optional
+	Candidate string `json:"candidate,omitempty"`
+
+	// CollisionCount changes the hash of a template when a foreign ReplicaSet already has the name it would give.
+	// +optional
+	CollisionCount int32 `json:"collisionCount,omitempty"`
+
+	// Attempt counts releases of the same candidate, from 1; a retry adds one.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+
+	// Step is the index, from 0, of the current step.
+	// +optional
+	Step int32 `json:"step,omitempty"`
+
+	// StartedAt is when this attempt began.
+	// +optional
+	StartedAt metav1.MicroTime `json:"startedAt,omitempty"`
+
+	// ProgressAt is when the release last made progress in pods or traffic; the progress deadline counts from it.
+	// +optional
+	ProgressAt metav1.MicroTime `json:"progressAt,omitempty"`
+
+	// ProgressMark is the largest number of available candidate pods seen in this step: more is progress.
+	// +optional
+	ProgressMark int32 `json:"progressMark,omitempty"`
+
+	// ShiftedAt is when the traffic of the current step, or of the retreat, was first observed in place.
+	// +optional
+	ShiftedAt metav1.MicroTime `json:"shiftedAt,omitempty"`
+
+	// GatesAt is when the gates of the current step began: the traffic had moved and settled.
+	// +optional
+	GatesAt metav1.MicroTime `json:"gatesAt,omitempty"`
+
+	// Promoted says that a person let the current step go on.
+	// +optional
+	Promoted bool `json:"promoted,omitempty"`
+
+	// Full says that a person asked to skip the steps that are left.
+	// +optional
+	Full bool `json:"full,omitempty"`
+
+	// Reason is why the machine retreats or has aborted: one word.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// Message is why the machine retreats or has aborted: one sentence.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// ScaleDowns are revisions whose pods stay for a time and then go.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	ScaleDowns []ScaleDown `json:"scaleDowns,omitempty"`
+
+	// RestartAt asks that every pod created before this moment is replaced; zero when nothing is to be restarted.
+	// +optional
+	RestartAt metav1.MicroTime `json:"restartAt,omitempty"`
+}
+
+// ScaleDown says when the pods of a revision that has lost its traffic go.
+type ScaleDown struct {
+	// Revision is the hash of the revision.
+	Revision string `json:"revision"`
+	// At is when its pods go.
+	At metav1.MicroTime `json:"at"`
+}
+
+// CommandStatus answers a command.
+type CommandStatus struct {
+	// ID is the request id of the command.
+	ID string `json:"id"`
+	// Action is what was asked: promote, promote-full, abort, retry, restart or skip-step.
+	Action string `json:"action"`
+	// Revision is the revision that the command was meant for.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// Accepted says whether the command was carried out.
+	Accepted bool `json:"accepted"`
+	// Message says what was done, or why nothing was.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// At is when the command was handled.
+	At metav1.MicroTime `json:"at"`
+}
+
+// AnalysisStatus is the verdict of one AnalysisRun of this release.
+type AnalysisStatus struct {
+	// Name of the AnalysisRun.
+	Name string `json:"name"`
+	// Gate says what the analysis is for: step-<index>, background, pre-promotion or post-promotion.
+	Gate string `json:"gate"`
+	// Phase of the AnalysisRun.
+	Phase AnalysisPhase `json:"phase"`
+	// Message says why.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// Outcome is how a release ended.
+//
+// +kubebuilder:validation:Enum=Promoted;Aborted;Superseded;Returned
+type Outcome string
+
+const (
+	// OutcomePromoted: the candidate became stable.
+	OutcomePromoted Outcome = "Promoted"
+	// OutcomeAborted: traffic went back to stable.
+	OutcomeAborted Outcome = "Aborted"
+	// OutcomeSuperseded: the template changed again before the end.
+	OutcomeSuperseded Outcome = "Superseded"
+	// OutcomeReturned: the template of stable came back before the end.
+	OutcomeReturned Outcome = "Returned"
+)
+
+// ReleaseRecord is one release in the history.
+type ReleaseRecord struct {
+	// Revision is the hash of the revision that was released.
+	Revision string `json:"revision"`
+	// Images are the container images of the revision.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	Images []string `json:"images,omitempty"`
+	// Outcome is how the release ended.
+	Outcome Outcome `json:"outcome"`
+	// Reason is why, in one word.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// Message is why, in one sentence.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// Step is the step it had reached, "2/4".
+	// +optional
+	Step string `json:"step,omitempty"`
+	// StartedAt is when it began.
+	// +optional
+	StartedAt metav1.MicroTime `json:"startedAt,omitempty"`
+	// EndedAt is when it ended.
+	// +optional
+	EndedAt metav1.MicroTime `json:"endedAt,omitempty"`
+}

@@ -1,0 +1,334 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Rollout releases new versions of a workload gradually. It takes the place of a Deployment.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:shortName=ro,categories={all,sluice}
+// +kubebuilder:printcolumn:name="Strategy",type=string,JSONPath=`.status.strategy`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Step",type=string,JSONPath=`.status.step`
+// +kubebuilder:printcolumn:name="Weight",type=string,JSONPath=`.status.weight`
+// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`
+// +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedReplicas`
+// +kubebuilder:printcolumn:name="Available",type=integer,JSONPath=`.status.availableReplicas`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.template.spec.containers[*].image`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
+type Rollout struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec is what the user asks for.
+	// +required
+	Spec RolloutSpec `json:"spec"`
+
+	// Status is what the controller has done and seen.
+	// +optional
+	// +kubebuilder:default={observedGeneration: -1}
+	Status RolloutStatus `json:"status,omitempty"`
+}
+
+// RolloutList is a list of Rollouts.
+//
+// +kubebuilder:object:root=true
+type RolloutList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Rollout `json:"items"`
+}
+
+// RolloutSpec is the desired workload and the way its new versions are released.
+type RolloutSpec struct {
+	// Replicas is the number of pods that serve when no release is under way. Leave it out of version control when an
+	// autoscaler sets it.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// Selector picks the pods of this Rollout. It cannot be changed, and must match the labels of the template.
+	// +required
+	Selector *metav1.LabelSelector `json:"selector"`
+
+	// Template is the pod template, exactly as in a Deployment. It is kept as it was written, with fields that this
+	// version of Sluice does not know; PodTemplate decodes it.
+	// +required
+	Template runtime.RawExtension `json:"template"`
+
+	// MinReadySeconds is how long a pod must be ready before it counts as available.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MinReadySeconds int32 `json:"minReadySeconds,omitempty"`
+
+	// RevisionHistoryLimit is how many earlier revisions keep their ReplicaSet, at zero pods, to go back to.
+	// +optional
+	// +kubebuilder:default=10
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
+
+	// ProgressDeadlineSeconds is how long a release may go without progress in pods or traffic before it is aborted.
+	// Gates do not count: a pause or an analysis may take as long as it likes.
+	// +optional
+	// +kubebuilder:default=600
+	// +kubebuilder:validation:Minimum=1
+	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
+
+	// Paused holds the release where it is: no new release starts, and no weight rises. Scaling and aborting go on.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
+	// Services are the Services of the workload. Needed by blueGreen and by traffic.
+	// +optional
+	Services *Services `json:"services,omitempty"`
+
+	// Traffic says how traffic is shared between two revisions. When absent, traffic moves by Service selectors.
+	// +optional
+	Traffic *Traffic `json:"traffic,omitempty"`
+
+	// Strategy says how a new revision is released.
+	// +required
+	Strategy Strategy `json:"strategy"`
+}
+
+// Services names the two Services that point at revisions.
+type Services struct {
+	// Active is the Service that callers use.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Active string `json:"active"`
+
+	// Standby is the Service that points at the candidate: the preview address. It defaults to <active>-standby, and
+	// is created as a twin of the active one, and owned, when it does not exist.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Standby string `json:"standby,omitempty"`
+}
+
+// Traffic names the objects that share traffic between the two Services.
+type Traffic struct {
+	// GatewayAPI shares traffic by the weights of Gateway API routes.
+	// +required
+	GatewayAPI *GatewayAPITraffic `json:"gatewayAPI"`
+}
+
+// GatewayAPITraffic names Gateway API routes in the namespace of the Rollout.
+type GatewayAPITraffic struct {
+	// Routes are routes with a rule that sends requests to the active Service. Only the weights of the active and the
+	// standby Service in those rules are changed.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	Routes []RouteReference `json:"routes"`
+}
+
+// RouteReference names one route in the namespace of the Rollout.
+type RouteReference struct {
+	// Kind of the route.
+	// +optional
+	// +kubebuilder:default=HTTPRoute
+	// +kubebuilder:validation:Enum=HTTPRoute
+	Kind string `json:"kind,omitempty"`
+
+	// Name of the route.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// Strategy is exactly one way of releasing.
+type Strategy struct {
+	// Canary moves traffic to the candidate in steps.
+	// +optional
+	Canary *CanaryStrategy `json:"canary,omitempty"`
+
+	// BlueGreen brings up the candidate beside stable and then moves all traffic at once.
+	// +optional
+	BlueGreen *BlueGreenStrategy `json:"blueGreen,omitempty"`
+
+	// RollingUpdate replaces pods a few at a time, as a Deployment does.
+	// +optional
+	RollingUpdate *RollingUpdateStrategy `json:"rollingUpdate,omitempty"`
+
+	// Recreate ends all old pods before the first new one starts.
+	// +optional
+	Recreate *RecreateStrategy `json:"recreate,omitempty"`
+}
+
+// StableCapacity says how many pods stable keeps while its share of traffic falls.
+//
+// +kubebuilder:validation:Enum=Full;Proportional
+type StableCapacity string
+
+const (
+	// StableCapacityFull keeps all pods of stable until the promotion: an abort is instant.
+	StableCapacityFull StableCapacity = "Full"
+	// StableCapacityProportional lets stable shrink behind its share of traffic: an abort waits for pods.
+	StableCapacityProportional StableCapacity = "Proportional"
+)
+
+// CanaryStrategy moves traffic to the candidate in steps.
+type CanaryStrategy struct {
+	// MaxSurge is how many pods there may be above replicas, without routes. A number or a percentage, rounded up.
+	// +optional
+	// +kubebuilder:default="25%"
+	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
+
+	// MaxUnavailable is how many of the replicas may be unavailable, without routes. A number or a percentage,
+	// rounded down.
+	// +optional
+	// +kubebuilder:default="25%"
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// StableCapacity says whether stable keeps all its pods until the promotion (Full) or shrinks behind its share of
+	// traffic (Proportional). It has no meaning without routes, where the share is the ratio of pods.
+	// +optional
+	// +kubebuilder:default=Full
+	StableCapacity StableCapacity `json:"stableCapacity,omitempty"`
+
+	// ScaleDownDelay is how long the pods of the old stable stay after the promotion; 0 means that they go at once.
+	// Defaults to 30s with routes; without routes pods are replaced one by one and there is nothing to delay.
+	// +optional
+	ScaleDownDelay *metav1.Duration `json:"scaleDownDelay,omitempty"`
+
+	// Steps are taken in order; after the last one the candidate gets all traffic and becomes stable.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=50
+	// +listType=atomic
+	Steps []CanaryStep `json:"steps"`
+
+	// Analysis runs in the background from its starting step to the promotion; a failure aborts.
+	// +optional
+	Analysis *BackgroundAnalysis `json:"analysis,omitempty"`
+}
+
+// CanaryStep is one stage of a canary: a share of traffic, the capacity for it, and the gates that must all hold
+// before the next. What a step leaves out stays as it was in the step before.
+type CanaryStep struct {
+	// Weight is the percentage of traffic for the candidate: 0 to 100, with tenths as a string ("0.5").
+	// +optional
+	Weight *intstr.IntOrString `json:"weight,omitempty"`
+
+	// Replicas is the number of candidate pods for this step, instead of what the weight needs. Only with routes.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// Pause holds for a duration, or, when empty, until a person promotes.
+	// +optional
+	Pause *Pause `json:"pause,omitempty"`
+
+	// Analysis measures the candidate at this step and must pass.
+	// +optional
+	Analysis *Analysis `json:"analysis,omitempty"`
+}
+
+// Pause is a gate that opens after a time or by a person's promote.
+type Pause struct {
+	// Duration counts from the moment the traffic of the step has really moved. Absent: until a person promotes.
+	// +optional
+	Duration *metav1.Duration `json:"duration,omitempty"`
+}
+
+// BlueGreenStrategy brings up the candidate beside stable and then moves all traffic at once.
+type BlueGreenStrategy struct {
+	// PreviewReplicas is the number of candidate pods before the switch. Defaults to replicas.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	PreviewReplicas *int32 `json:"previewReplicas,omitempty"`
+
+	// AutoPromote switches without a person. When false, the candidate waits for a promote.
+	// +optional
+	// +kubebuilder:default=true
+	AutoPromote *bool `json:"autoPromote,omitempty"`
+
+	// AutoPromoteAfter is how long the candidate waits, ready, before it is switched to by itself.
+	// +optional
+	AutoPromoteAfter *metav1.Duration `json:"autoPromoteAfter,omitempty"`
+
+	// PrePromotionAnalysis must pass before the switch.
+	// +optional
+	PrePromotionAnalysis *Analysis `json:"prePromotionAnalysis,omitempty"`
+
+	// PostPromotionAnalysis must pass after the switch; a failure switches back.
+	// +optional
+	PostPromotionAnalysis *Analysis `json:"postPromotionAnalysis,omitempty"`
+
+	// ScaleDownDelay is how long the pods of the old stable stay after the promotion; 0 means that they go at once.
+	// +optional
+	// +kubebuilder:default="30s"
+	ScaleDownDelay *metav1.Duration `json:"scaleDownDelay,omitempty"`
+}
+
+// RollingUpdateStrategy replaces pods a few at a time, as a Deployment does.
+type RollingUpdateStrategy struct {
+	// MaxSurge is how many pods there may be above replicas. A number or a percentage, rounded up.
+	// +optional
+	// +kubebuilder:default="25%"
+	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
+
+	// MaxUnavailable is how many of the replicas may be unavailable. A number or a percentage, rounded down.
+	// +optional
+	// +kubebuilder:default="25%"
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+}
+
+// RecreateStrategy ends all old pods before the first new one starts.
+type RecreateStrategy struct{}
+
+// Analysis names templates to measure with, and their arguments.
+type Analysis struct {
+	// Templates to run together as one AnalysisRun.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=10
+	// +listType=atomic
+	Templates []AnalysisTemplateReference `json:"templates"`
+
+	// Args are values for the arguments of the templates.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=name
+	Args []Argument `json:"args,omitempty"`
+}
+
+// BackgroundAnalysis runs beside the steps.
+type BackgroundAnalysis struct {
+	Analysis `json:",inline"`
+
+	// StartingStep is the index, from 0, of the step whose traffic must have moved before the analysis starts.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	StartingStep int32 `json:"startingStep,omitempty"`
+}
+
+// AnalysisTemplateReference names an AnalysisTemplate in the same namespace, or a ClusterAnalysisTemplate.
+type AnalysisTemplateReference struct {
+	// Kind of the template.
+	// +optional
+	// +kubebuilder:default=AnalysisTemplate
+	// +kubebuilder:validation:Enum=AnalysisTemplate;ClusterAnalysisTemplate
+	Kind string `json:"kind,omitempty"`
+
+	// Name of the template.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
