@@ -1,0 +1,235 @@
+package planner
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Mode is how traffic moves.
+type Mode string
+
+const (
+	// Ratio: the share of a revision is its share of the pods behind one Service.
+	Ratio Mode = "Ratio"
+	// Switch: the active Service selects one revision or the other.
+	Switch Mode = "Switch"
+	// Routed: the weights of routes share traffic between the active and the standby Service.
+	Routed Mode = "Routed"
+)
+
+// Spec is the spec of a Rollout in plain values: what Compile makes of it.
+type Spec struct {
+	// Replicas is the number of pods that serve when no release is under way.
+	Replicas int32
+	// Paused holds the release where it is.
+	Paused bool
+	// HistoryLimit is how many earlier revisions are kept.
+	HistoryLimit int32
+	// Deadline is how long a release may go without progress.
+	Deadline time.Duration
+	// Mode is how traffic moves.
+	Mode Mode
+	// Steps are taken in order. There is at least one.
+	Steps []Step
+	// Surge is how many pods there may be above Replicas, in Ratio mode.
+	Surge int32
+	// Unavailable is how many of Replicas may be unavailable.
+	Unavailable int32
+	// Exclusive says that pods of two revisions never run at the same time.
+	Exclusive bool
+	// Proportional says that stable shrinks behind its share of traffic.
+	Proportional bool
+	// ScaleDownDelay is how long the pods of the old stable stay after a promotion.
+	ScaleDownDelay time.Duration
+	// Background is the index of the step from which the background analysis runs; NoBackground when there is none.
+	Background int32
+	// Settle is how long the data plane is given after the API has reported a change of traffic.
+	Settle time.Duration
+}
+
+// NoBackground says that there is no background analysis.
+const NoBackground int32 = -1
+
+// WhatTheWeightNeeds, as the replicas of a step, asks for the pods that the weight of the step needs.
+const WhatTheWeightNeeds int32 = -1
+
+// AllReplicas, as the replicas of a step, asks for as many pods as the Rollout has replicas.
+const AllReplicas int32 = -2
+
+// Step is a target share of traffic, the capacity it needs, and the gates before the next step.
+type Step struct {
+	// Weight of the candidate in tenths of a percent, 0 to 1000.
+	Weight int32
+	// Replicas of the candidate: a number, WhatTheWeightNeeds or AllReplicas.
+	Replicas int32
+	// Gates must all hold before the next step.
+	Gates []Gate
+}
+
+// GateKind is a kind of gate.
+type GateKind string
+
+const (
+	// PauseGate holds until its duration has passed, or a person promotes.
+	PauseGate GateKind = "pause"
+	// PersonGate holds until a person promotes.
+	PersonGate GateKind = "person"
+	// AnalysisGate holds until its analysis has passed.
+	AnalysisGate GateKind = "analysis"
+)
+
+// Gate must hold before the next step.
+type Gate struct {
+	// Kind of the gate.
+	Kind GateKind
+	// Duration of a PauseGate.
+	Duration time.Duration
+	// Name of an AnalysisGate, as AnalysisRun.spec.gate has it.
+	Name string
+}
+
+// Names of the gates that are analyses; those of canary steps come from StepGate.
+const (
+	// GateBackground is the analysis beside the steps.
+	GateBackground = "background"
+	// GatePrePromotion is the analysis before a blue/green switch.
+	GatePrePromotion = "pre-promotion"
+	// GatePostPromotion is the analysis after a blue/green switch.
+	GatePostPromotion = "post-promotion"
+)
+
+// StepGate is the name of the analysis of a canary step; steps count from 0.
+func StepGate(index int) string { return fmt.Sprintf("step-%d", index) }
+
+// GateAnalysis returns what the spec says about the analysis of a gate; nil when there is none.
+func GateAnalysis(spec *v1alpha1.RolloutSpec, gate string) *v1alpha1.Analysis {
+	switch {
+	case spec.Strategy.BlueGreen != nil && gate == GatePrePromotion:
+		return spec.Strategy.BlueGreen.PrePromotionAnalysis
+	case spec.Strategy.BlueGreen != nil && gate == GatePostPromotion:
+		return spec.Strategy.BlueGreen.PostPromotionAnalysis
+	case spec.Strategy.Canary == nil:
+		return nil
+	case gate == GateBackground:
+		if background := spec.Strategy.Canary.Analysis; background != nil {
+			return &background.Analysis
+		}
+		return nil
+	}
+	for i, step := range spec.Strategy.Canary.Steps {
+		if StepGate(i) == gate {
+			return step.Analysis
+		}
+	}
+	return nil
+}
+
+// Compile turns a spec into plain values and its strategy into one list of steps. The spec must be valid: what the
+// schema and v1alpha1.ValidateRollout refuse may give an error or a step list that makes no sense.
+func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
+	out := Spec{
+		Replicas:       spec.ReplicasOrDefault(),
+		Paused:         spec.Paused,
+		HistoryLimit:   spec.HistoryLimit(),
+		Deadline:       spec.ProgressDeadline(),
+		Mode:           Ratio,
+		Background:     NoBackground,
+		ScaleDownDelay: spec.ScaleDownDelay(),
+		Settle:         settle,
+	}
+	if spec.UsesRoutes() {
+		out.Mode = Routed
+	}
+	surge, unavailable, err := spec.SurgeAndUnavailable(out.Replicas)
+	if err != nil {
+		return Spec{}, err
+	}
+	out.Surge, out.Unavailable = surge, min(unavailable, out.Replicas)
+	switch strategy := spec.Strategy; {
+	case strategy.Canary != nil:
+		return compileCanary(out, strategy.Canary)
+	case strategy.BlueGreen != nil:
+		return compileBlueGreen(out, strategy.BlueGreen), nil
+	case strategy.RollingUpdate != nil:
+		out.Steps = []Step{{Weight: FullWeight, Replicas: WhatTheWeightNeeds}}
+		return out, nil
+	case strategy.Recreate != nil:
+		out.Steps = []Step{{Weight: FullWeight, Replicas: WhatTheWeightNeeds}}
+		out.Exclusive = true
+		out.Unavailable = out.Replicas
+		return out, nil
+	}
+	return Spec{}, fmt.Errorf("spec.strategy: set one of canary, blueGreen, rollingUpdate or recreate")
+}
+
+// compileCanary compiles steps. A step that sets a weight without replicas asks for the pods that the weight needs;
+// whatever else it leaves out stays as it was.
+func compileCanary(out Spec, canary *v1alpha1.CanaryStrategy) (Spec, error) {
+	current := Step{Replicas: WhatTheWeightNeeds}
+	for i, step := range canary.Steps {
+		if step.Weight != nil {
+			weight, err := v1alpha1.ParseWeight(*step.Weight)
+			if err != nil {
+				return Spec{}, fmt.Errorf("spec.strategy.canary.steps[%d].weight: %w", i, err)
+			}
+			current.Weight, current.Replicas = weight, WhatTheWeightNeeds
+		}
+		if step.Replicas != nil {
+			current.Replicas = *step.Replicas
+		}
+		current.Gates = stepGates(i, step)
+		out.Steps = append(out.Steps, current)
+	}
+	if canary.Analysis != nil {
+		out.Background = canary.Analysis.StartingStep
+	}
+	out.Proportional = out.Mode == Routed && canary.StableCapacity == v1alpha1.StableCapacityProportional
+	return out, nil
+}
+
+func stepGates(index int, step v1alpha1.CanaryStep) []Gate {
+	var gates []Gate
+	if step.Pause != nil {
+		gates = append(gates, pauseGate(step.Pause.Duration))
+	}
+	if step.Analysis != nil {
+		gates = append(gates, Gate{Kind: AnalysisGate, Name: StepGate(index)})
+	}
+	return gates
+}
+
+func pauseGate(duration *metav1.Duration) Gate {
+	if duration == nil {
+		return Gate{Kind: PersonGate}
+	}
+	return Gate{Kind: PauseGate, Duration: duration.Duration}
+}
+
+// compileBlueGreen compiles to two steps: the candidate beside stable without traffic, then all traffic on it.
+func compileBlueGreen(out Spec, blueGreen *v1alpha1.BlueGreenStrategy) Spec {
+	if out.Mode == Ratio {
+		out.Mode = Switch
+	}
+	preview := Step{Weight: 0, Replicas: AllReplicas}
+	if blueGreen.PreviewReplicas != nil {
+		preview.Replicas = *blueGreen.PreviewReplicas
+	}
+	switch {
+	case blueGreen.AutoPromote != nil && !*blueGreen.AutoPromote:
+		preview.Gates = append(preview.Gates, Gate{Kind: PersonGate})
+	case blueGreen.AutoPromoteAfter != nil:
+		preview.Gates = append(preview.Gates, pauseGate(blueGreen.AutoPromoteAfter))
+	}
+	if blueGreen.PrePromotionAnalysis != nil {
+		preview.Gates = append(preview.Gates, Gate{Kind: AnalysisGate, Name: GatePrePromotion})
+	}
+	all := Step{Weight: FullWeight, Replicas: AllReplicas}
+	if blueGreen.PostPromotionAnalysis != nil {
+		all.Gates = append(all.Gates, Gate{Kind: AnalysisGate, Name: GatePostPromotion})
+	}
+	out.Steps = []Step{preview, all}
+	return out
+}

@@ -1,0 +1,173 @@
+package planner
+
+import (
+	"time"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Snapshot is everything that Next looks at: one consistent view of a Rollout and of the objects around it. The
+// observer fills it from the cluster; Next only reads it.
+type Snapshot struct {
+	// Now is the moment of the view, in whole microseconds: MicroTime stores no more.
+	Now time.Time
+	// Spec is the spec of the Rollout, compiled to plain values.
+	Spec Spec
+	// Target is the hash of the template that the spec asks for.
+	Target string
+	// State is the memory of the machine, as it was last persisted.
+	State v1alpha1.RolloutState
+	// Command is the command in the annotation; empty when there is none.
+	Command v1alpha1.Command
+	// LastCommandID is the request id of the last command that was answered.
+	LastCommandID string
+	// Revisions are the ReplicaSets of the Rollout, oldest first by number.
+	Revisions []Revision
+	// Active and Standby are the two Services. Their zero values stand for Services that the spec does not name.
+	Active, Standby Service
+	// Route is what the routes say, all taken together. It means nothing unless Spec.Mode is Routed.
+	Route Route
+	// Analyses are the AnalysisRuns of the current attempt.
+	Analyses []Analysis
+	// Problems are what the observer found to be wrong with what the spec asks for. While there is one, no release
+	// starts and none goes on; traffic stays where it is; an abort still works.
+	Problems []Problem
+}
+
+// Revision is one ReplicaSet of the Rollout.
+type Revision struct {
+	// Hash names the revision.
+	Hash string
+	// Number counts revisions from 1; the newest has the largest.
+	Number int64
+	// Desired is spec.replicas of the ReplicaSet.
+	Desired int32
+	// Created is the number of pods that exist and are not being deleted.
+	Created int32
+	// Ready is the number of ready pods.
+	Ready int32
+	// Available is the number of pods that have been ready for minReadySeconds.
+	Available int32
+	// Terminating is the number of pods that are being deleted.
+	Terminating int32
+	// Outdated is the number of pods created before State.RestartAt. It is zero when no restart is asked for.
+	Outdated int32
+}
+
+// Service is a Service and the ready endpoints behind it.
+type Service struct {
+	// Name of the Service; empty when the spec names none.
+	Name string
+	// Found says that it exists.
+	Found bool
+	// Revision is the hash in its selector; empty when it selects the pods of every revision.
+	Revision string
+	// Endpoints are the ready endpoints in its EndpointSlices, by revision.
+	Endpoints []Endpoints
+	// Foreign is the number of ready endpoints that belong to no revision of the Rollout.
+	Foreign int32
+}
+
+// Endpoints counts the ready endpoints of one revision.
+type Endpoints struct {
+	// Revision is the hash of the revision.
+	Revision string
+	// Ready is the number of ready endpoints, of pods that are not being deleted.
+	Ready int32
+}
+
+// Route is what the managed routes say, all taken together.
+type Route struct {
+	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000; WeightUnknown when a route is
+	// missing or the routes disagree.
+	Weight int32
+	// Accepted says that every parent gateway has reported the route Accepted and ResolvedRefs at its generation.
+	Accepted bool
+}
+
+// WeightUnknown is the weight of routes that are missing or that disagree.
+const WeightUnknown int32 = -1
+
+// FullWeight is all traffic, in tenths of a percent.
+const FullWeight int32 = 1000
+
+// Analysis is one AnalysisRun of the current attempt.
+type Analysis struct {
+	// Name of the AnalysisRun.
+	Name string
+	// Gate says what it is for.
+	Gate string
+	// Phase is its verdict, or that there is none yet.
+	Phase v1alpha1.AnalysisPhase
+	// Message gives the reason.
+	Message string
+}
+
+// Problem is something that a person must mend.
+type Problem struct {
+	// Reason in one word, a constant of v1alpha1.
+	Reason string
+	// Field is the path of the field that is wrong, "spec.services.active".
+	Field string
+	// Message says what is wrong and what would mend it.
+	Message string
+}
+
+// Service returns the Service of a role.
+func (s *Snapshot) service(role Role) Service {
+	if role == Standby {
+		return s.Standby
+	}
+	return s.Active
+}
+
+// revision returns the revision with a hash, or an empty one.
+func (s *Snapshot) revision(hash string) Revision {
+	for _, r := range s.Revisions {
+		if r.Hash == hash {
+			return r
+		}
+	}
+	return Revision{Hash: hash}
+}
+
+// exists says whether a revision has a ReplicaSet.
+func (s *Snapshot) exists(hash string) bool {
+	for _, r := range s.Revisions {
+		if r.Hash == hash {
+			return true
+		}
+	}
+	return false
+}
+
+// analysis returns the AnalysisRun of a gate, if it exists.
+func (s *Snapshot) analysis(gate string) (Analysis, bool) {
+	for _, a := range s.Analyses {
+		if a.Gate == gate {
+			return a, true
+		}
+	}
+	return Analysis{}, false
+}
+
+// ready returns the number of ready endpoints of a revision behind the Service.
+func (s Service) ready(hash string) int32 {
+	for _, e := range s.Endpoints {
+		if e.Revision == hash {
+			return e.Ready
+		}
+	}
+	return 0
+}
+
+// others returns the number of ready endpoints that are not of a revision.
+func (s Service) others(hash string) int32 {
+	n := s.Foreign
+	for _, e := range s.Endpoints {
+		if e.Revision != hash {
+			n += e.Ready
+		}
+	}
+	return n
+}
