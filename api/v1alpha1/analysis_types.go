@@ -70,6 +70,7 @@ type AnalysisTemplateSpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:XValidation:rule="self.all(a, !(a.name in ['rollout', 'namespace', 'candidate-hash', 'stable-hash', 'active-service', 'standby-service']))",message="rollout, namespace, candidate-hash, stable-hash, active-service and standby-service are always there: choose another name for the argument"
 	Args []Argument `json:"args,omitempty"`
 
 	// Metrics are all measured; one that fails fails the analysis, and all must pass for it to pass.
@@ -100,6 +101,7 @@ type Argument struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="this is not the name of an argument: write lower case letters, digits and dashes, such as error-budget"
 	Name string `json:"name"`
 
 	// Value of the argument.
@@ -109,19 +111,28 @@ type Argument struct {
 }
 
 // Metric is one figure, measured again and again.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.successCondition) && self.successCondition != '') || (has(self.failureCondition) && self.failureCondition != '')",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\""
+// +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count == 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
+// +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || (has(self.count) ? self.failureLimit < self.count : has(self.interval) || self.failureLimit == 0)",message="the metric could never fail: write a failureLimit less than count, which is 1 without count and interval",fieldPath=".failureLimit"
 type Metric struct {
-	// Name of the metric, unique in its template.
+	// Name of the metric, unique in its template: lower case letters, digits and dashes.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="this is not the name of a metric: write lower case letters, digits and dashes, such as success-rate"
 	Name string `json:"name"`
 
 	// InitialDelay is how long after the start the first measurement is taken.
 	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,7}m)?([0-9]{1,7}([.][0-9]{1,9})?s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="write a duration such as \"30s\" or \"5m\", at least \"0s\" and at most \"24h\""
 	InitialDelay *metav1.Duration `json:"initialDelay,omitempty"`
 
 	// Interval between measurements. Needed when count is more than 1, and for background analysis.
 	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,7}m)?([0-9]{1,7}([.][0-9]{1,9})?s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="write a duration such as \"30s\" or \"5m\", at least \"1s\" and at most \"24h\""
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
 	// Count is how many measurements with data are taken. Absent: 1 without an interval; with one, measurements go on
@@ -134,6 +145,7 @@ type Metric struct {
 	// FailureLimit is how many failed measurements are tolerated; one more fails the metric.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
 	FailureLimit int32 `json:"failureLimit,omitempty"`
 
 	// SuccessCondition is a CEL expression over result, a number: "result >= 0.95". Without a failureCondition, a
@@ -155,6 +167,8 @@ type Metric struct {
 }
 
 // MetricProvider is exactly one source of figures.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.prometheus)",message="write exactly one provider: prometheus"
 type MetricProvider struct {
 	// Prometheus asks a server that speaks the Prometheus HTTP API.
 	// +optional
@@ -166,6 +180,7 @@ type PrometheusMetric struct {
 	// Address of the server, "http://prometheus.monitoring:9090". Defaults to the controller's --prometheus-address.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^(https?://[^ /?#]+|[{][{] *args[.])')",message="write the address of the server as a URL, such as \"http://prometheus.monitoring:9090\""
 	Address string `json:"address,omitempty"`
 
 	// Query in PromQL, with one number as its result: a scalar, or a vector with one element.
@@ -177,6 +192,8 @@ type PrometheusMetric struct {
 	// Timeout of one query.
 	// +optional
 	// +kubebuilder:default="10s"
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,7}m)?([0-9]{1,7}([.][0-9]{1,9})?s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('1s') && duration(self) <= duration('60s')",message="write a duration such as \"10s\", at least \"1s\" and at most \"60s\""
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
@@ -368,7 +385,10 @@ type Measurement struct {
 	// Value is the figure, as a decimal number; empty without one.
 	// +optional
 	Value string `json:"value,omitempty"`
-	// Message says why there is no figure.
+	// Reason says in one word why there is no figure: NoData, ProviderUnreachable, QueryInvalid and so on.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// Message says why there is no figure, and what would help; or what the server warned of.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`

@@ -1,0 +1,31 @@
+package v1alpha1
+
+// Reasons of the condition Ready of AnalysisRuns and templates, of their events, and of measurements without a figure.
+const (
+	// ReasonMeasuring: every metric has all it needs, and the last measurement of each gave a number.
+	ReasonMeasuring = "Measuring"
+	// ReasonNotMeasured: no measurement has been taken yet.
+	ReasonNotMeasured = "NotMeasured"
+	// ReasonNoData: a query gave no number: an empty result, NaN or infinity.
+	ReasonNoData = "NoData"
+	// ReasonProviderUnreachable: a provider could not be asked, or failed to answer.
+	ReasonProviderUnreachable = "ProviderUnreachable"
+	// ReasonAddressInvalid: the address of a provider is missing, or none that can be asked.
+	ReasonAddressInvalid = "AddressInvalid"
+	// ReasonQueryInvalid: a provider refuses a query.
+	ReasonQueryInvalid = "QueryInvalid"
+	// ReasonAmbiguous: a query gives several numbers where one is needed.
+	ReasonAmbiguous = "Ambiguous"
+	// ReasonConditionInvalid: a success or failure condition does not compile.
+	ReasonConditionInvalid = "ConditionInvalid"
+	// ReasonArgumentInvalid: an argument has no value, or one that may not stand where it is used.
+	ReasonArgumentInvalid = "ArgumentInvalid"
+	// ReasonTemplateValid: a template can be used.
+	ReasonTemplateValid = "TemplateValid"
+	// ReasonTemplateInvalid: a template cannot be used.
+	ReasonTemplateInvalid = "TemplateInvalid"
+	// ReasonAnalysisPassed: an analysis passed.
+	ReasonAnalysisPassed = "AnalysisPassed"
+	// ReasonAnalysisStopped: an analysis was stopped before it had a verdict.
+	ReasonAnalysisStopped = "AnalysisStopped"
+)
