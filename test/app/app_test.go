@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
+)
+
+func TestConfigFrom(t *testing.T) {
+	defaults := Config{Version: "dev", Address: ":8080", AdminAddress: ":9090", Drain: 5 * time.Second}
+	cases := map[string]struct {
+		env     map[string]string
+		want    Config
+		wantErr string
+	}{
+		"nothing set": {want: defaults},
+		"everything set": {
+			env: map[string]string{"VERSION": "v3", "HOSTNAME": "web-1", "ADDRESS": ":80", "ADMIN_ADDRESS": ":81",
+				"ERROR_RATE": "0.2", "LATENCY": "50ms", "DRAIN": "0"},
+			want: Config{Version: "v3", Pod: "web-1", Address: ":80", AdminAddress: ":81",
+				Fault: Fault{ErrorRate: 0.2, Latency: 50 * time.Millisecond}},
+		},
+		"error rate is no number": {env: map[string]string{"ERROR_RATE": "20%"},
+			wantErr: `ERROR_RATE: "20%" is not a number: write one from 0 to 1`},
+		"error rate is no share": {env: map[string]string{"ERROR_RATE": "20"}, wantErr: "write a number from 0 to 1"},
+		"error rate is no number at all": {env: map[string]string{"ERROR_RATE": "NaN"},
+			wantErr: "write a number from 0 to 1"},
+		"latency without a unit": {env: map[string]string{"LATENCY": "50"},
+			wantErr: `LATENCY: "50" is not a duration: write one such as 50ms or 5s`},
+		"negative drain": {env: map[string]string{"DRAIN": "-1s"}, wantErr: `DRAIN: "-1s" is not a duration`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := configFrom(func(key string) string { return c.env[key] })
+			if c.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), c.wantErr) {
+					t.Fatalf("error %v, want one with %q", err, c.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("config (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestErrorsAreSpreadEvenly(t *testing.T) {
+	for _, c := range []struct {
+		rate float64
+		want string
+	}{
+		{0, ".................... "},
+		{0.2, "....X....X....X....X "},
+		{0.5, ".X.X.X.X.X.X.X.X.X.X "},
+		{0.3, "...X..X..X...X..X..X "},
+		{1, "XXXXXXXXXXXXXXXXXXXX "},
+	} {
+		faults := NewFaults(Fault{ErrorRate: c.rate})
+		got := ""
+		for range 20 {
+			if _, fail := faults.Next(); fail {
+				got += "X"
+			} else {
+				got += "."
+			}
+		}
+		if want := strings.TrimSpace(c.want); got != want {
+			t.Errorf("rate %v: %s, want %s", c.rate, got, want)
+		}
+	}
+}
+
+func TestErrorRateHoldsOverManyRequests(t *testing.T) {
+	faults := NewFaults(Fault{ErrorRate: 0.013})
+	failed := 0
+	for range 100_000 {
+		if _, fail := faults.Next(); fail {
+			failed++
+		}
+	}
+	if failed != 1300 {
+		t.Errorf("%d of 100000 failed, want 1300", failed)
+	}
+}
+
+func TestAnswersAndMetrics(t *testing.T) {
+	app := NewApp(Config{Version: "v3", Pod: "web-1", Fault: Fault{ErrorRate: 0.5}}, clock.RealClock{})
+	var codes []int
+	for range 4 {
+		answer := httptest.NewRecorder()
+		app.Serving().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
+		codes = append(codes, answer.Code)
+		wantError := ""
+		if answer.Code == http.StatusInternalServerError {
+			wantError = "injected"
+		}
+		if got := answer.Header().Get(HeaderAppError); got != wantError {
+			t.Errorf("status %d with %s %q, want %q", answer.Code, HeaderAppError, got, wantError)
+		}
+		if got := answer.Header().Get(HeaderVersion); got != "v3" {
+			t.Errorf("version %q, want v3", got)
+		}
+		if got, want := answer.Body.String(), "version v3, pod web-1\n"; got != want {
+			t.Errorf("body %q, want %q", got, want)
+		}
+	}
+	if diff := cmp.Diff([]int{200, 500, 200, 500}, codes); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		answer := httptest.NewRecorder()
+		app.Serving().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		if answer.Code != http.StatusOK {
+			t.Errorf("%s answers %d", path, answer.Code)
+		}
+	}
+	metrics := httptest.NewRecorder()
+	app.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, want := range []string{
+		`http_requests_total{code="200",version="v3"} 2`,
+		`http_requests_total{code="500",version="v3"} 2`,
+		`http_request_duration_seconds_count{version="v3"} 4`,
+	} {
+		if !strings.Contains(metrics.Body.String(), want) {
+			t.Errorf("metrics lack %s:\n%s", want, metrics.Body)
+		}
+	}
+}
+
+func TestFaultIsChangedAtRunTime(t *testing.T) {
+	app := NewApp(Config{Version: "v1", Fault: Fault{Latency: time.Second}}, clock.RealClock{})
+	for _, c := range []struct {
+		name, method, body string
+		wantCode           int
+		want               string
+	}{
+		{"show", http.MethodGet, "", 200, `{"errorRate":0,"latency":"1s"}`},
+		{"change both", http.MethodPost, `{"errorRate":0.2,"latency":"50ms"}`, 200, `{"errorRate":0.2,"latency":"50ms"}`},
+		{"change one", http.MethodPost, `{"errorRate":1}`, 200, `{"errorRate":1,"latency":"50ms"}`},
+		{"no share", http.MethodPost, `{"errorRate":2}`, 400, "an error rate of 2 is not a share"},
+		{"no duration", http.MethodPost, `{"latency":"5"}`, 400, `latency "5" is not a duration`},
+		{"negative", http.MethodPost, `{"latency":"-5s"}`, 400, "is negative"},
+		{"unknown field", http.MethodPost, `{"rate":1}`, 400, `send {"errorRate": 0.2`},
+		{"nothing changed by refusals", http.MethodGet, "", 200, `{"errorRate":1,"latency":"50ms"}`},
+	} {
+		answer := httptest.NewRecorder()
+		app.Admin().ServeHTTP(answer, httptest.NewRequest(c.method, "/admin/fault", strings.NewReader(c.body)))
+		if answer.Code != c.wantCode || !strings.Contains(answer.Body.String(), c.want) {
+			t.Errorf("%s: %d %s, want %d with %s", c.name, answer.Code, answer.Body, c.wantCode, c.want)
+		}
+	}
+}
+
+// listening is an app on two ports of the loopback.
+type listening struct {
+	clock *testingclock.FakeClock
+	stop  context.CancelFunc
+	done  chan error
+	url   string
+}
+
+func listen(t *testing.T, drain time.Duration) listening {
+	t.Helper()
+	var listeners [2]net.Listener
+	for i := range listeners {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listeners[i] = l
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	l := listening{
+		clock: testingclock.NewFakeClock(time.Unix(0, 0)),
+		stop:  stop,
+		done:  make(chan error, 1),
+		url:   "http://" + listeners[0].Addr().String(),
+	}
+	app := NewApp(Config{Version: "v1", Drain: drain}, l.clock)
+	go func() { l.done <- app.serveOn(ctx, listeners[0], listeners[1]) }()
+	return l
+}
+
+func get(t *testing.T, url string) (closes bool) {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		t.Fatal(err)
+	}
+	return answer.Close
+}
+
+func TestAnswersWhileDraining(t *testing.T) {
+	app := listen(t, 5*time.Second)
+	if get(t, app.url) {
+		t.Error("a connection is closed before the drain")
+	}
+	app.stop()
+	for !app.clock.HasWaiters() { // Until the drain has begun.
+		runtime.Gosched()
+	}
+	if !get(t, app.url) {
+		t.Error("a connection is kept during the drain")
+	}
+	app.clock.Step(5 * time.Second)
+	if err := <-app.done; err != nil {
+		t.Error(err)
+	}
+	if answer, err := http.Get(app.url); err == nil {
+		_ = answer.Body.Close()
+		t.Error("it answers after the drain")
+	}
+}
+
+func TestEndsAtOnceWithoutDrain(t *testing.T) {
+	app := listen(t, 0)
+	get(t, app.url)
+	app.stop()
+	if err := <-app.done; err != nil {
+		t.Error(err)
+	}
+	if answer, err := http.Get(app.url); err == nil {
+		_ = answer.Body.Close()
+		t.Error("it answers after its end")
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Fault is what the app does wrong.
+type Fault struct {
+	// ErrorRate is the share of requests, from 0 to 1, that are answered with 500.
+	ErrorRate float64
+	// Latency is how long every answer is held back.
+	Latency time.Duration
+}
+
+func (f Fault) validate() error {
+	if math.IsNaN(f.ErrorRate) || f.ErrorRate < 0 || f.ErrorRate > 1 {
+		return fmt.Errorf("an error rate of %v is not a share of requests: write a number from 0 to 1", f.ErrorRate)
+	}
+	if f.Latency < 0 {
+		return fmt.Errorf("a latency of %v is negative: write a duration such as 50ms", f.Latency)
+	}
+	return nil
+}
+
+// Faults decides, request by request, what goes wrong.
+type Faults struct {
+	mu    sync.Mutex
+	fault Fault
+	// due is the share of an error that has built up: whenever it reaches 1, a request fails.
+	due float64
+}
+
+// NewFaults starts with fault.
+func NewFaults(fault Fault) *Faults { return &Faults{fault: fault} }
+
+// Next says how long the next request is held back, and whether it then fails. Failures are spread evenly, not drawn at
+// random: with 0.2 every fifth request fails, so that a short measurement shows the rate that was asked for.
+func (f *Faults) Next() (latency time.Duration, fail bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.due += f.fault.ErrorRate
+	// Five times 0.2 adds up to a little less than 1.
+	const rounding = 1e-9
+	if f.due >= 1-rounding {
+		f.due--
+		fail = true
+	}
+	return f.fault.Latency, fail
+}
+
+// faultDocument is a Fault on the wire. What a request leaves out stays as it was.
+type faultDocument struct {
+	ErrorRate *float64 `json:"errorRate,omitempty"`
+	Latency   *string  `json:"latency,omitempty"`
+}
+
+func (f *Faults) change(d faultDocument) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fault := f.fault
+	if d.ErrorRate != nil {
+		fault.ErrorRate = *d.ErrorRate
+	}
+	if d.Latency != nil {
+		latency, err := time.ParseDuration(*d.Latency)
+		if err != nil {
+			return fmt.Errorf("latency %q is not a duration: write one such as \"50ms\"", *d.Latency)
+		}
+		fault.Latency = latency
+	}
+	if err := fault.validate(); err != nil {
+		return err
+	}
+	f.fault, f.due = fault, 0
+	return nil
+}
+
+// ServeHTTP shows the fault to a GET and changes it by a POST of {"errorRate": 0.2, "latency": "50ms"}.
+func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		var d faultDocument
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&d); err != nil {
+			http.Error(w, `send {"errorRate": 0.2, "latency": "50ms"}, either may be left out: `+err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := f.change(d); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	f.mu.Lock()
+	fault := f.fault
+	f.mu.Unlock()
+	latency := fault.Latency.String()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(faultDocument{ErrorRate: &fault.ErrorRate, Latency: &latency})
+}
