@@ -1,0 +1,146 @@
+// Package imagearchive makes a container image of one static program, without
+// a container engine.
+package imagearchive
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// Nonroot is the user and group that images run as unless told otherwise: the
+// number that distroless images use. It is numeric because the kubelet cannot
+// check runAsNonRoot against a name.
+const Nonroot = "65532:65532"
+
+// Options say what to put in an image.
+type Options struct {
+	// Binary is the program's path. It becomes /NAME in the image, where NAME is
+	// its base name.
+	Binary string
+	// Entrypoint is the program with arguments. It defaults to the binary.
+	Entrypoint []string
+	// User is the user, or user:group, that it runs as.
+	User string
+}
+
+// Image makes the image. The same binary and options give the same bytes:
+// nothing in it depends on the time or the machine.
+func Image(o Options) (v1.Image, error) {
+	program, err := os.ReadFile(o.Binary)
+	if err != nil {
+		return nil, err
+	}
+	architecture, err := architectureOf(program)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", o.Binary, err)
+	}
+	path := "/" + filepath.Base(o.Binary)
+	layer, err := layerOf(path, program)
+	if err != nil {
+		return nil, err
+	}
+	if len(o.Entrypoint) == 0 {
+		o.Entrypoint = []string{path}
+	}
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", architecture
+	config.Created = v1.Time{Time: epoch()}
+	config.Config.User = o.User
+	config.Config.Entrypoint = o.Entrypoint
+	config.Config.WorkingDir = "/"
+	return mutate.ConfigFile(image, config)
+}
+
+// WriteDocker writes the archive that "docker save" writes. containerd, docker
+// load and kind load image-archive read it.
+func WriteDocker(w io.Writer, reference string, image v1.Image) error {
+	tag, err := parseTag(reference)
+	if err != nil {
+		return err
+	}
+	return tarball.Write(tag, image, w)
+}
+
+// parseTag reads an image's name and tag.
+func parseTag(reference string) (name.Tag, error) {
+	tag, err := name.NewTag(reference)
+	if err != nil {
+		return tag, fmt.Errorf("image name %q: use NAME:TAG, such as sluice.local/app:v1: %w", reference, err)
+	}
+	return tag, nil
+}
+
+// epoch is the time of everything in an image, so that equal content is equal.
+func epoch() time.Time { return time.Unix(0, 0).UTC() }
+
+// architectureOf tells what a program runs on, and refuses one that could not
+// run in an image that holds nothing else.
+func architectureOf(program []byte) (string, error) {
+	file, err := elf.NewFile(bytes.NewReader(program))
+	if err != nil {
+		return "", fmt.Errorf("is no Linux program (%w); build it with GOOS=linux", err)
+	}
+	defer file.Close()
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_INTERP {
+			return "", errors.New("needs a dynamic linker, which the image will not have; build it with CGO_ENABLED=0")
+		}
+	}
+	switch file.Machine {
+	case elf.EM_X86_64:
+		return "amd64", nil
+	case elf.EM_AARCH64:
+		return "arm64", nil
+	default:
+		return "", fmt.Errorf("is built for %s; only amd64 and arm64 are supported", file.Machine)
+	}
+}
+
+// layerOf makes the layer that holds the program.
+func layerOf(path string, program []byte) (v1.Layer, error) {
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	err := w.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg,
+		Name:     path[1:],
+		Size:     int64(len(program)),
+		Mode:     0o755,
+		ModTime:  epoch(),
+		Format:   tar.FormatPAX,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(program); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(layer.Bytes())), nil }
+	// The archive goes to a disk nearby, not over a network: compressing harder
+	// costs seconds and saves nothing.
+	return tarball.LayerFromOpener(open, tarball.WithCompressionLevel(gzip.BestSpeed))
+}
