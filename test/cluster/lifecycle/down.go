@@ -1,0 +1,136 @@
+package lifecycle
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-dev/sluice/test/cluster/cgroup"
+	"github.com/sluice-dev/sluice/test/cluster/layout"
+	"github.com/sluice-dev/sluice/test/cluster/process"
+	"github.com/sluice-dev/sluice/test/cluster/progress"
+	"github.com/sluice-dev/sluice/test/cluster/sandbox"
+)
+
+// Down takes a cluster down and leaves nothing of it. Nothing is asked to end
+// gracefully, as everything it could save is thrown away.
+func Down(c layout.Cluster, report *progress.Reporter) error {
+	if !anythingOf(c) {
+		report.Say("there is no cluster %s", c.Name)
+		return nil
+	}
+	unlock, err := lock(c, report)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stop := report.While(func() string { return "take cluster " + c.Name + " down" })
+	err = demolish(c)
+	stop()
+	if err != nil {
+		return err
+	}
+	for _, parent := range []string{filepath.Dir(c.StateDir), filepath.Dir(c.RunDir)} {
+		_ = os.Remove(parent) // Fails, as it should, while another cluster is below.
+	}
+	report.Say("cluster %s is down", c.Name)
+	return nil
+}
+
+func anythingOf(c layout.Cluster) bool {
+	for _, path := range []string{c.StateDir, c.RunDir} {
+		if _, err := os.Lstat(path); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// demolish ends every process of the cluster and removes what it left. The
+// state goes last, so that an interrupted demolition can be repeated.
+func demolish(c layout.Cluster) error {
+	if err := endRecorded(c); err != nil {
+		return err
+	}
+	if err := endRest(c); err != nil {
+		return err
+	}
+	if err := sandbox.Remove(c); err != nil {
+		return err
+	}
+	if err := cgroup.Remove(c.CgroupRoot()); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(c.RunDir); err != nil {
+		return err
+	}
+	return os.RemoveAll(c.StateDir)
+}
+
+// endRecorded kills the processes that were started and recorded.
+func endRecorded(c layout.Cluster) error {
+	files, err := filepath.Glob(c.Record("*"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, file := range files {
+		record, err := process.Load(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+			continue
+		}
+		if err := record.End(0); err != nil {
+			errs = append(errs, fmt.Errorf("end process %d of %s: %w", record.PID, file, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// endRest kills what the components started in their turn: shims and container
+// processes. A shim may be about to start another process, so this is repeated
+// until a look finds none.
+func endRest(c layout.Cluster) error {
+	const limit = 20 * time.Second
+	deadline := time.Now().Add(limit)
+	for {
+		pids, err := restOf(c)
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v do not end; look at what holds them, then repeat", pids)
+		}
+		for _, pid := range pids {
+			if err := endOne(c, pid); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// restOf lists the processes that are the cluster's by where they are: in its
+// mount namespace, or in its control group.
+func restOf(c layout.Cluster) ([]int, error) {
+	inside, err := sandbox.Processes(c)
+	if err != nil {
+		return nil, err
+	}
+	contained, err := cgroup.Processes(c.CgroupRoot())
+	return append(inside, contained...), err
+}
+
+// endOne kills one process that was listed a moment ago.
+func endOne(c layout.Cluster, pid int) error {
+	id, err := process.Identify(pid)
+	if err != nil {
+		return nil // Ended meanwhile.
+	}
+	if err := id.End(0); err != nil {
+		return fmt.Errorf("end process %d of cluster %s: %w", pid, c.Name, err)
+	}
+	return nil
+}

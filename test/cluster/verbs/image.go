@@ -1,0 +1,59 @@
+package verbs
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-dev/sluice/test/cluster/imagearchive"
+)
+
+func newImage() *cobra.Command {
+	var (
+		options         imagearchive.Options
+		reference, path string
+		oci             bool
+	)
+	cmd := &cobra.Command{
+		Use:   "image --binary PATH --name NAME:TAG --out FILE.tar",
+		Short: "Make a container image of one static program",
+		Long: `Make a container image of one static program, without a container engine.
+
+The program becomes /NAME in an otherwise empty image and runs as nobody. Equal
+programs give equal images. The archive is for "cluster load", "docker load" and
+"kind load image-archive".`,
+		Example: `  CGO_ENABLED=0 go build -o /tmp/app ./cmd/app
+  cluster image --binary /tmp/app --name sluice.local/app:v1 --out /tmp/app.tar
+  cluster load /tmp/app.tar`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			image, err := imagearchive.Image(options)
+			if err != nil {
+				return err
+			}
+			write := imagearchive.WriteDocker
+			if oci {
+				write = imagearchive.WriteOCI
+			}
+			file, err := os.Create(path)
+			if err != nil {
+				return err
+			}
+			return errors.Join(write(file, reference, image), file.Close())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&options.Binary, "binary", "", "the program, a static Linux binary")
+	flags.StringVar(&reference, "name", "", "the image's name and tag")
+	flags.StringVar(&path, "out", "", "the archive to write")
+	flags.StringSliceVar(&options.Entrypoint, "entrypoint", nil, "what to run, separated by commas (default the program)")
+	flags.StringVar(&options.User, "user", imagearchive.Nonroot, "the user and group to run as, as numbers")
+	flags.BoolVar(&oci, "oci", false, "write an OCI image layout instead of a docker archive")
+	for _, name := range []string{"binary", "name", "out"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // The flag is defined above.
+		}
+	}
+	return cmd
+}
