@@ -101,7 +101,7 @@ type Argument struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="this is not the name of an argument: write lower case letters, digits and dashes, such as error-budget"
+	// +sluice:validation:Name:of="an argument",example="error-budget"
 	Name string `json:"name"`
 
 	// Value of the argument.
@@ -112,7 +112,7 @@ type Argument struct {
 
 // Metric is one figure, measured again and again.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.successCondition) && self.successCondition != '') || (has(self.failureCondition) && self.failureCondition != '')",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\""
+// +kubebuilder:validation:XValidation:rule="(has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\""
 // +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count == 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || (has(self.count) ? self.failureLimit < self.count : has(self.interval) || self.failureLimit == 0)",message="the metric could never fail: write a failureLimit less than count, which is 1 without count and interval",fieldPath=".failureLimit"
 type Metric struct {
@@ -120,19 +120,17 @@ type Metric struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="this is not the name of a metric: write lower case letters, digits and dashes, such as success-rate"
+	// +sluice:validation:Name:of="a metric",example="success-rate"
 	Name string `json:"name"`
 
 	// InitialDelay is how long after the start the first measurement is taken.
 	// +optional
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,7}m)?([0-9]{1,7}([.][0-9]{1,9})?s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="write a duration such as \"30s\" or \"5m\", at least \"0s\" and at most \"24h\""
+	// +sluice:validation:Duration:min="0s",max="24h",example="1m"
 	InitialDelay *metav1.Duration `json:"initialDelay,omitempty"`
 
 	// Interval between measurements. Needed when count is more than 1, and for background analysis.
 	// +optional
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,7}m)?([0-9]{1,7}([.][0-9]{1,9})?s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="write a duration such as \"30s\" or \"5m\", at least \"1s\" and at most \"24h\""
+	// +sluice:validation:Duration:min="1s",max="24h",example="30s"
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
 	// Count is how many measurements with data are taken. Absent: 1 without an interval; with one, measurements go on
@@ -180,7 +178,7 @@ type PrometheusMetric struct {
 	// Address of the server, "http://prometheus.monitoring:9090". Defaults to the controller's --prometheus-address.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^(https?://[^ /?#]+|[{][{] *args[.])')",message="write the address of the server as a URL, such as \"http://prometheus.monitoring:9090\""
+	// +kubebuilder:validation:XValidation:rule="size(self) == 0 || self.matches('^(https?://[^ /?#]+|[{][{] *args[.])')",message="write the address of the server as a URL, such as \"http://prometheus.monitoring:9090\""
 	Address string `json:"address,omitempty"`
 
 	// Query in PromQL, with one number as its result: a scalar, or a vector with one element.
@@ -192,8 +190,7 @@ type PrometheusMetric struct {
 	// Timeout of one query.
 	// +optional
 	// +kubebuilder:default="10s"
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,7}m)?([0-9]{1,7}([.][0-9]{1,9})?s)?([0-9]{1,7}ms)?$') && duration(self) >= duration('1s') && duration(self) <= duration('60s')",message="write a duration such as \"10s\", at least \"1s\" and at most \"60s\""
+	// +sluice:validation:Duration:min="1s",max="60s",example="10s"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
@@ -249,18 +246,28 @@ type AnalysisRunList struct {
 	Items           []AnalysisRun `json:"items"`
 }
 
-// AnalysisRunSpec is what is measured.
+// AnalysisRunSpec is what is measured. Nothing of it can be changed, other than terminate, from false to true.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.rollout) == has(oldSelf.rollout) && (!has(self.rollout) || self.rollout == oldSelf.rollout)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".rollout"
+// +kubebuilder:validation:XValidation:rule="has(self.revision) == has(oldSelf.revision) && (!has(self.revision) || self.revision == oldSelf.revision)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".revision"
+// +kubebuilder:validation:XValidation:rule="has(self.gate) == has(oldSelf.gate) && (!has(self.gate) || self.gate == oldSelf.gate)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".gate"
+// +kubebuilder:validation:XValidation:rule="has(self.args) == has(oldSelf.args) && (!has(self.args) || self.args == oldSelf.args)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".args"
+// +kubebuilder:validation:XValidation:rule="self.metrics == oldSelf.metrics",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".metrics"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.terminate) || !oldSelf.terminate || (has(self.terminate) && self.terminate)",message="terminate cannot be taken back, as a run that was ended does not go on: leave it at true",fieldPath=".terminate"
 type AnalysisRunSpec struct {
 	// Rollout is the name of the Rollout that asked for the run; empty for a run made by hand.
 	// +optional
+	// +kubebuilder:validation:MaxLength=63
 	Rollout string `json:"rollout,omitempty"`
 
 	// Revision is the hash of the candidate.
 	// +optional
+	// +kubebuilder:validation:MaxLength=63
 	Revision string `json:"revision,omitempty"`
 
 	// Gate says what the run is for: step-<index>, background, pre-promotion or post-promotion.
 	// +optional
+	// +kubebuilder:validation:MaxLength=63
 	Gate string `json:"gate,omitempty"`
 
 	// Args are the values of all arguments.
@@ -301,11 +308,11 @@ type AnalysisRunStatus struct {
 
 	// StartedAt is when the run began.
 	// +optional
-	StartedAt metav1.MicroTime `json:"startedAt,omitempty"`
+	StartedAt metav1.MicroTime `json:"startedAt,omitzero"`
 
 	// CompletedAt is when the verdict fell.
 	// +optional
-	CompletedAt metav1.MicroTime `json:"completedAt,omitempty"`
+	CompletedAt metav1.MicroTime `json:"completedAt,omitzero"`
 
 	// Metrics hold the results of each metric.
 	// +optional
@@ -350,7 +357,7 @@ type MetricResult struct {
 	ConsecutiveErrors int32 `json:"consecutiveErrors,omitempty"`
 	// NextAt is when the next measurement is due.
 	// +optional
-	NextAt metav1.MicroTime `json:"nextAt,omitempty"`
+	NextAt metav1.MicroTime `json:"nextAt,omitzero"`
 	// Measurements are the last ten.
 	// +optional
 	// +kubebuilder:validation:MaxItems=10

@@ -152,11 +152,11 @@ type RolloutState struct {
 
 	// StartedAt is when this attempt began.
 	// +optional
-	StartedAt metav1.MicroTime `json:"startedAt,omitempty"`
+	StartedAt metav1.MicroTime `json:"startedAt,omitzero"`
 
 	// ProgressAt is when the release last made progress in pods or traffic; the progress deadline counts from it.
 	// +optional
-	ProgressAt metav1.MicroTime `json:"progressAt,omitempty"`
+	ProgressAt metav1.MicroTime `json:"progressAt,omitzero"`
 
 	// ProgressMark is the largest number of available candidate pods seen in this step: more is progress.
 	// +optional
@@ -164,11 +164,11 @@ type RolloutState struct {
 
 	// ShiftedAt is when the traffic of the current step, or of the retreat, was first observed in place.
 	// +optional
-	ShiftedAt metav1.MicroTime `json:"shiftedAt,omitempty"`
+	ShiftedAt metav1.MicroTime `json:"shiftedAt,omitzero"`
 
 	// GatesAt is when the gates of the current step began: the traffic had moved and settled.
 	// +optional
-	GatesAt metav1.MicroTime `json:"gatesAt,omitempty"`
+	GatesAt metav1.MicroTime `json:"gatesAt,omitzero"`
 
 	// Promoted says that a person let the current step go on.
 	// +optional
@@ -195,7 +195,7 @@ type RolloutState struct {
 
 	// RestartAt asks that every pod created before this moment is replaced; zero when nothing is to be restarted.
 	// +optional
-	RestartAt metav1.MicroTime `json:"restartAt,omitempty"`
+	RestartAt metav1.MicroTime `json:"restartAt,omitzero"`
 }
 
 // ScaleDown says when the pods of a revision that has lost its traffic go.
@@ -278,8 +278,8 @@ type ReleaseRecord struct {
 	Step string `json:"step,omitempty"`
 	// StartedAt is when it began.
 	// +optional
-	StartedAt metav1.MicroTime `json:"startedAt,omitempty"`
+	StartedAt metav1.MicroTime `json:"startedAt,omitzero"`
 	// EndedAt is when it ended.
 	// +optional
-	EndedAt metav1.MicroTime `json:"endedAt,omitempty"`
+	EndedAt metav1.MicroTime `json:"endedAt,omitzero"`
 }

@@ -23,6 +23,7 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.template.spec.containers[*].image`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="the name of a Rollout is also a label of its AnalysisRuns: write at most 63 characters"
 type Rollout struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -47,26 +48,48 @@ type RolloutList struct {
 }
 
 // RolloutSpec is the desired workload and the way its new versions are released.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.template.metadata) || !has(self.template.metadata.labels) || !has(self.selector.matchLabels) || self.selector.matchLabels.all(k, k in self.template.metadata.labels && self.template.metadata.labels[k] == self.selector.matchLabels[k])",message="selector does not match the template: write every label of selector.matchLabels, with the same value, in template.metadata.labels",fieldPath=".selector"
+// +kubebuilder:validation:XValidation:rule="!has(self.template.metadata) || !has(self.template.metadata.labels) || !has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? (e.operator == 'In') == (e.key in self.template.metadata.labels && has(e.values) && self.template.metadata.labels[e.key] in e.values) : (e.operator == 'Exists') == (e.key in self.template.metadata.labels))",message="selector does not match the template: give the template labels for which every one of selector.matchExpressions holds",fieldPath=".selector"
+// +kubebuilder:validation:XValidation:rule="!has(self.minReadySeconds) || !has(self.progressDeadlineSeconds) || self.minReadySeconds < self.progressDeadlineSeconds",message="no pod would be available in time: write a progressDeadlineSeconds greater than minReadySeconds",fieldPath=".progressDeadlineSeconds"
+// +kubebuilder:validation:XValidation:rule="!has(self.strategy.blueGreen) || has(self.services)",message="blueGreen switches between two Services: write services.active, the name of the Service that callers use",fieldPath=".services"
+// +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.services)",message="traffic is shared between two Services: write services.active, the name of the Service that callers use",fieldPath=".services"
+// +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.strategy.canary) || has(self.strategy.blueGreen)",message="only canary and blueGreen move traffic by routes: remove traffic, or write one of these strategies",fieldPath=".traffic"
+// +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.replicas))",message="replicas of a step works with traffic only; without routes the share of traffic is the ratio of pods: remove replicas from the steps, or write traffic",fieldPath=".strategy.canary.steps"
+// +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.scaleDownDelay)",message="without traffic, pods of a canary are replaced one by one and there is nothing to delay: remove scaleDownDelay, or write traffic",fieldPath=".strategy.canary.scaleDownDelay"
+// +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.maxSurge) || !has(self.strategy.canary.maxUnavailable) || !((self.strategy.canary.maxSurge == 0 || self.strategy.canary.maxSurge == '0%') && (self.strategy.canary.maxUnavailable == 0 || self.strategy.canary.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable are both 0, so no pod could be replaced: write at least 1 for one of them",fieldPath=".strategy.canary.maxUnavailable"
 type RolloutSpec struct {
 	// Replicas is the number of pods that serve when no release is under way. Leave it out of version control when an
 	// autoscaler sets it.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// Selector picks the pods of this Rollout. It cannot be changed, and must match the labels of the template.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="selector cannot be changed: keep it, or create a Rollout with another name for another selector"
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="an empty selector would pick every pod: write matchLabels with a label of the template, such as \"app: web\""
+	// +kubebuilder:validation:XValidation:rule="!(has(self.matchLabels) && 'pod-template-hash' in self.matchLabels) && (!has(self.matchExpressions) || self.matchExpressions.all(e, e.key != 'pod-template-hash'))",message="the label pod-template-hash is set by the controller: remove it from selector"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",message="an expression of selector is incomplete: write In or NotIn with values, or Exists or DoesNotExist without"
 	Selector *metav1.LabelSelector `json:"selector"`
 
 	// Template is the pod template, exactly as in a Deployment. It is kept as it was written, with fields that this
 	// version of Sluice does not know; PodTemplate decodes it.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="has(self.metadata) && has(self.metadata.labels) && size(self.metadata.labels) > 0",message="the template has no labels: write those of the selector in template.metadata.labels",fieldPath=".metadata"
+	// +kubebuilder:validation:XValidation:rule="!has(self.metadata) || !has(self.metadata.labels) || !('pod-template-hash' in self.metadata.labels)",message="the label pod-template-hash is set by the controller: remove it from template.metadata.labels",fieldPath=".metadata.labels"
+	// +kubebuilder:validation:XValidation:rule="size(self.spec.containers) > 0",message="the template has no container: write at least one, with a name and an image",fieldPath=".spec.containers"
+	// +kubebuilder:validation:XValidation:rule="!has(self.spec.restartPolicy) || self.spec.restartPolicy == 'Always'",message="pods of a Rollout run until they are replaced: remove restartPolicy, or write Always",fieldPath=".spec.restartPolicy"
+	// +kubebuilder:validation:XValidation:rule="!has(self.spec.activeDeadlineSeconds)",message="pods of a Rollout run until they are replaced: remove activeDeadlineSeconds",fieldPath=".spec.activeDeadlineSeconds"
+	// +kubebuilder:validation:XValidation:rule="!has(self.spec.ephemeralContainers) || size(self.spec.ephemeralContainers) == 0",message="ephemeral containers are for pods that run already: remove ephemeralContainers",fieldPath=".spec.ephemeralContainers"
 	Template runtime.RawExtension `json:"template"`
 
 	// MinReadySeconds is how long a pod must be ready before it counts as available.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483646
 	MinReadySeconds int32 `json:"minReadySeconds,omitempty"`
 
 	// RevisionHistoryLimit is how many earlier revisions keep their ReplicaSet, at zero pods, to go back to.
@@ -81,6 +104,7 @@ type RolloutSpec struct {
 	// +optional
 	// +kubebuilder:default=600
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=2147483647
 	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
 
 	// Paused holds the release where it is: no new release starts, and no weight rises. Scaling and aborting go on.
@@ -101,17 +125,22 @@ type RolloutSpec struct {
 }
 
 // Services names the two Services that point at revisions.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.standby) || self.standby != self.active",message="active and standby must be two different Services: write another name for standby, or remove it for <active>-standby",fieldPath=".standby"
+// +kubebuilder:validation:XValidation:rule="(has(self.standby) && size(self.standby) > 0) || size(self.active) <= 55",message="the name <active>-standby would be longer than 63 characters: write a shorter name in standby",fieldPath=".standby"
 type Services struct {
 	// Active is the Service that callers use.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +sluice:validation:Name:of="a Service",example="web"
 	Active string `json:"active"`
 
 	// Standby is the Service that points at the candidate: the preview address. It defaults to <active>-standby, and
 	// is created as a twin of the active one, and owned, when it does not exist.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
+	// +sluice:validation:Name:of="a Service",example="web-standby"
 	Standby string `json:"standby,omitempty"`
 }
 
@@ -151,6 +180,8 @@ type RouteReference struct {
 }
 
 // Strategy is exactly one way of releasing.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.canary), has(self.blueGreen), has(self.rollingUpdate), has(self.recreate)].filter(set, set).size() == 1",message="write exactly one strategy: canary, blueGreen, rollingUpdate or recreate"
 type Strategy struct {
 	// Canary moves traffic to the candidate in steps.
 	// +optional
@@ -182,16 +213,20 @@ const (
 )
 
 // CanaryStrategy moves traffic to the candidate in steps.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.analysis) || !has(self.analysis.startingStep) || self.analysis.startingStep < size(self.steps)",message="startingStep counts steps from 0: write a number less than the number of steps",fieldPath=".analysis.startingStep"
 type CanaryStrategy struct {
 	// MaxSurge is how many pods there may be above replicas, without routes. A number or a percentage, rounded up.
 	// +optional
 	// +kubebuilder:default="25%"
+	// +sluice:validation:Pods:maxPercent=999
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
 
 	// MaxUnavailable is how many of the replicas may be unavailable, without routes. A number or a percentage,
 	// rounded down.
 	// +optional
 	// +kubebuilder:default="25%"
+	// +sluice:validation:Pods:maxPercent=100
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
 	// StableCapacity says whether stable keeps all its pods until the promotion (Full) or shrinks behind its share of
@@ -203,6 +238,7 @@ type CanaryStrategy struct {
 	// ScaleDownDelay is how long the pods of the old stable stay after the promotion; 0 means that they go at once.
 	// Defaults to 30s with routes; without routes pods are replaced one by one and there is nothing to delay.
 	// +optional
+	// +sluice:validation:Duration:min="0s",max="720h",example="30s"
 	ScaleDownDelay *metav1.Duration `json:"scaleDownDelay,omitempty"`
 
 	// Steps are taken in order; after the last one the candidate gets all traffic and becomes stable.
@@ -219,14 +255,18 @@ type CanaryStrategy struct {
 
 // CanaryStep is one stage of a canary: a share of traffic, the capacity for it, and the gates that must all hold
 // before the next. What a step leaves out stays as it was in the step before.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.weight) || has(self.replicas) || has(self.pause) || has(self.analysis)",message="an empty step does nothing: write weight, replicas, pause or analysis, or remove the step"
 type CanaryStep struct {
 	// Weight is the percentage of traffic for the candidate: 0 to 100, with tenths as a string ("0.5").
 	// +optional
+	// +sluice:validation:Weight
 	Weight *intstr.IntOrString `json:"weight,omitempty"`
 
 	// Replicas is the number of candidate pods for this step, instead of what the weight needs. Only with routes.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// Pause holds for a duration, or, when empty, until a person promotes.
@@ -242,14 +282,19 @@ type CanaryStep struct {
 type Pause struct {
 	// Duration counts from the moment the traffic of the step has really moved. Absent: until a person promotes.
 	// +optional
+	// +sluice:validation:Duration:min="1ms",max="720h",example="5m",otherwise="remove duration to wait for a person"
 	Duration *metav1.Duration `json:"duration,omitempty"`
 }
 
 // BlueGreenStrategy brings up the candidate beside stable and then moves all traffic at once.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.autoPromoteAfter) || !has(self.autoPromote) || self.autoPromote",message="autoPromoteAfter has no meaning when a person promotes: remove it, or write autoPromote: true",fieldPath=".autoPromoteAfter"
 type BlueGreenStrategy struct {
-	// PreviewReplicas is the number of candidate pods before the switch. Defaults to replicas.
+	// PreviewReplicas is the number of candidate pods before the switch. Defaults to replicas. It may be more than
+	// replicas.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
 	PreviewReplicas *int32 `json:"previewReplicas,omitempty"`
 
 	// AutoPromote switches without a person. When false, the candidate waits for a promote.
@@ -259,6 +304,7 @@ type BlueGreenStrategy struct {
 
 	// AutoPromoteAfter is how long the candidate waits, ready, before it is switched to by itself.
 	// +optional
+	// +sluice:validation:Duration:min="1ms",max="720h",example="5m",otherwise="remove autoPromoteAfter to switch at once"
 	AutoPromoteAfter *metav1.Duration `json:"autoPromoteAfter,omitempty"`
 
 	// PrePromotionAnalysis must pass before the switch.
@@ -272,19 +318,24 @@ type BlueGreenStrategy struct {
 	// ScaleDownDelay is how long the pods of the old stable stay after the promotion; 0 means that they go at once.
 	// +optional
 	// +kubebuilder:default="30s"
+	// +sluice:validation:Duration:min="0s",max="720h",example="30s"
 	ScaleDownDelay *metav1.Duration `json:"scaleDownDelay,omitempty"`
 }
 
 // RollingUpdateStrategy replaces pods a few at a time, as a Deployment does.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSurge) || !has(self.maxUnavailable) || !((self.maxSurge == 0 || self.maxSurge == '0%') && (self.maxUnavailable == 0 || self.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable are both 0, so no pod could be replaced: write at least 1 for one of them",fieldPath=".maxUnavailable"
 type RollingUpdateStrategy struct {
 	// MaxSurge is how many pods there may be above replicas. A number or a percentage, rounded up.
 	// +optional
 	// +kubebuilder:default="25%"
+	// +sluice:validation:Pods:maxPercent=999
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
 
 	// MaxUnavailable is how many of the replicas may be unavailable. A number or a percentage, rounded down.
 	// +optional
 	// +kubebuilder:default="25%"
+	// +sluice:validation:Pods:maxPercent=100
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 }
 
@@ -298,6 +349,7 @@ type Analysis struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10
 	// +listType=atomic
+	// +kubebuilder:validation:XValidation:rule="self.all(t, self.exists_one(u, u.name == t.name && u.kind == t.kind))",message="a template is named twice: write each template once"
 	Templates []AnalysisTemplateReference `json:"templates"`
 
 	// Args are values for the arguments of the templates.
@@ -305,6 +357,7 @@ type Analysis struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:XValidation:rule="self.all(a, !(a.name in ['rollout', 'namespace', 'candidate-hash', 'stable-hash', 'active-service', 'standby-service']))",message="rollout, namespace, candidate-hash, stable-hash, active-service and standby-service are always there: choose another name for the argument"
 	Args []Argument `json:"args,omitempty"`
 }
 
@@ -315,6 +368,7 @@ type BackgroundAnalysis struct {
 	// StartingStep is the index, from 0, of the step whose traffic must have moved before the analysis starts.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=49
 	StartingStep int32 `json:"startingStep,omitempty"`
 }
 
