@@ -1,0 +1,88 @@
+package analysis
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// sample stands for a value that only a Rollout gives. A number may stand wherever an argument may.
+const sample = "1"
+
+// CheckTemplate finds what is wrong with a template before anything uses it: an argument that is used and not declared,
+// a value that may not stand where it is used, a condition that does not compile, a metric without a provider, a count
+// without an interval. The error joins all findings; each names its field and what to write.
+func CheckTemplate(spec v1alpha1.AnalysisTemplateSpec, conditions *Conditions) error {
+	values, problems := checkArgs(spec.Args)
+	for i, metric := range spec.Metrics {
+		field := fmt.Sprintf("spec.metrics[%d]", i)
+		for _, err := range checkMetric(spec, metric, values, conditions) {
+			problems = append(problems, below(field, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkArgs gives each argument a value to try, and finds defaults that would never be used.
+func checkArgs(args []v1alpha1.Argument) (Values, []error) {
+	values := Values{}
+	for _, name := range []string{
+		ArgRollout, ArgNamespace, ArgCandidateHash, ArgStableHash, ArgActiveService, ArgStandbyService,
+	} {
+		values[name] = sample
+	}
+	var problems []error
+	for i, arg := range args {
+		if isBuiltin(arg.Name) && arg.Value != nil {
+			problems = append(problems, &Fault{
+				Reason: v1alpha1.ReasonArgumentInvalid, Field: fmt.Sprintf("spec.args[%d].value", i),
+				Message: fmt.Sprintf("%q is always set by Sluice; remove the value", arg.Name),
+			})
+			continue
+		}
+		values[arg.Name] = sample
+		if arg.Value != nil {
+			values[arg.Name] = *arg.Value
+		}
+	}
+	return values, problems
+}
+
+// checkMetric finds what is wrong with one metric of a template.
+func checkMetric(
+	spec v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values, conditions *Conditions,
+) []error {
+	var problems []error
+	if metric.Provider.Prometheus == nil {
+		problems = append(problems, &Fault{Field: "provider", Message: "no provider is set; write provider.prometheus"})
+	}
+	if metric.Count != nil && *metric.Count > 1 && duration(metric.Interval) == 0 {
+		problems = append(problems, &Fault{Field: "interval", Message: fmt.Sprintf(
+			"%d measurements need a time between them; set interval, such as 30s, or remove count", *metric.Count)})
+	}
+	if err := checkDeclared(spec, metric); err != nil {
+		return append(problems, err)
+	}
+	expanded, err := Expand(metric, values)
+	if err != nil {
+		return append(problems, err)
+	}
+	if err := conditions.Check(expanded); err != nil {
+		problems = append(problems, err)
+	}
+	return problems
+}
+
+// checkDeclared finds an argument that a metric uses and its template does not declare.
+func checkDeclared(spec v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric) error {
+	for _, name := range placeholders(metric) {
+		declared := slices.ContainsFunc(spec.Args, func(a v1alpha1.Argument) bool { return a.Name == name })
+		if !declared && !isBuiltin(name) {
+			return &Fault{Reason: v1alpha1.ReasonArgumentInvalid, Message: fmt.Sprintf(
+				"{{args.%s}} is used and not declared; add {name: %s} to spec.args", name, name)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+// Package analysis judges a candidate by figures that providers measure.
+//
+// An AnalysisRun is measured in passes. Each pass is the same four lines, and only the third leaves the process:
+//
+//	step := Next(spec, status, now)              // what is due, or when to look again, or the verdict
+//	if step.Due is empty: persist step.Status, wait until step.WakeAt
+//	measured := Meter.Measure(…) for each due metric  // arguments → provider → conditions
+//	status = Record(spec, step.Status, measured, now) // counts, verdict, next times; persisted in one write
+//
+// Next and Record are pure: they know no clock, client or provider, and the status is their only memory. A process that
+// dies between two writes measures again what it had not yet written, and judges no figure twice.
+//
+// # Times
+//
+// A metric is measured first at start + initialDelay, and then an interval after the moment at which its last figure was
+// asked for. So two figures of one metric are never less than an interval apart: intervals that were missed, because the
+// controller was down or the provider slow, collapse into one measurement. Without an interval a metric is measured
+// until there is one figure.
+//
+// # States of a measurement
+//
+// Successful, Failed and Inconclusive come from the conditions and are measurements with data; only these count. With a
+// successCondition alone, what does not meet it has failed. With a failureCondition alone, what does not meet it has
+// succeeded. With both, a failure outranks a success, and neither is Inconclusive.
+//
+// NoData (an empty result, NaN, infinity) and Error (the provider could not be asked, or refused) decide nothing: they
+// neither pass nor fail, use up no count, and never end a run. NoData is asked again after the interval, or after 15 s
+// without one. An error is asked again after 5 s, 10 s, 20 s, 40 s and then every 60 s, but never later than the interval
+// would. Both are shown in the condition Ready and in the message of the run, with the field and what would help.
+//
+// # Verdicts
+//
+// A metric is Failed as soon as it has more failed measurements than its failureLimit. A metric with a count (or without
+// an interval: a count of 1) ends with its last measurement: Inconclusive if any measurement was, else Passed. It is
+// measured to its end after an inconclusive figure, because a failure may still come, and a failure needs no person to
+// act on it. A metric with an interval and no count has no end, so it is Inconclusive at its first inconclusive
+// measurement, and never Passed.
+//
+// A run is Failed as soon as one metric is. Otherwise it ends when every metric that has an end has reached it, and either
+// no metric without an end is left or one metric is Inconclusive: then it is Inconclusive if any metric is, else Passed.
+// A run that is told to terminate before that is Stopped. A verdict never changes, whatever comes later.
+//
+// # More kinds of metrics
+//
+// A metric that compares with a threshold is one kind; threshold.go is all that knows it. Another kind brings its own
+// field in v1alpha1.Metric, its own question to a provider, and one function from (metric, result) to a phase beside
+// thresholdPhase. Times, retries, data states and the verdict of the run stay as they are.
+package analysis

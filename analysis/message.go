@@ -1,0 +1,234 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// metricMessage says in a few words, with numbers, where a metric is and why.
+func metricMessage(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
+	taken := withData(result)
+	switch result.Phase {
+	case v1alpha1.AnalysisFailed:
+		return fmt.Sprintf("%s in %d of %s, limit %d",
+			failure(metric, lastWith(result, v1alpha1.MeasurementFailed)), result.Failed, plural(taken, "measurement"),
+			metric.FailureLimit)
+	case v1alpha1.AnalysisInconclusive:
+		return fmt.Sprintf("%s in %d of %s",
+			doubt(metric, lastWith(result, v1alpha1.MeasurementInconclusive)), result.Inconclusive,
+			plural(taken, "measurement"))
+	case v1alpha1.AnalysisPassed:
+		return fmt.Sprintf("%d of %s succeeded%s, last %s",
+			result.Successful, plural(taken, "measurement"), tolerated(metric, result), lastValue(result))
+	case v1alpha1.AnalysisStopped:
+		return fmt.Sprintf("stopped after %s%s", plural(taken, "measurement"), tally(result))
+	case v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning:
+		return progress(metric, result)
+	}
+	return ""
+}
+
+// progress says how far a metric without a verdict is.
+func progress(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
+	taken := withData(result)
+	if delay := duration(metric.InitialDelay); result.Phase == v1alpha1.AnalysisPending && delay > 0 {
+		return fmt.Sprintf("the first measurement is due %s after the start", delay)
+	}
+	if taken == 0 {
+		return "no figure yet"
+	}
+	total := plural(taken, "measurement")
+	if !isEndless(metric) {
+		total = fmt.Sprintf("%d of %s", taken, plural(wanted(metric), "measurement"))
+	}
+	return fmt.Sprintf("%s taken%s, last %s", total, tolerated(metric, result), lastValue(result))
+}
+
+// failure says which value met or missed which condition. With both conditions, only meeting failureCondition fails.
+func failure(metric v1alpha1.Metric, m v1alpha1.Measurement) string {
+	if metric.FailureCondition != "" {
+		return figure(m) + " met failureCondition " + condition(metric.FailureCondition)
+	}
+	return figure(m) + " failed " + condition(metric.SuccessCondition)
+}
+
+// doubt says which value met neither condition.
+func doubt(metric v1alpha1.Metric, m v1alpha1.Measurement) string {
+	return fmt.Sprintf("%s met neither %s nor %s",
+		figure(m), condition(metric.SuccessCondition), condition(metric.FailureCondition))
+}
+
+// tolerated mentions failed measurements below the limit, if there are any.
+func tolerated(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
+	if result.Failed == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d failed, limit %d", result.Failed, metric.FailureLimit)
+}
+
+// tally lists the outcomes of the measurements of a metric that was stopped.
+func tally(result v1alpha1.MetricResult) string {
+	var parts []string
+	for _, part := range []struct {
+		count int32
+		what  string
+	}{
+		{result.Successful, "successful"}, {result.Failed, "failed"}, {result.Inconclusive, "inconclusive"},
+		{result.NoData, "without data"}, {result.Errors, "with errors"},
+	} {
+		if part.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.count, part.what))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// runMessage is the sentence of the run: the metrics that decide it, or that hold it up, in the order of the spec.
+func runMessage(status v1alpha1.AnalysisRunStatus) string {
+	if len(status.Metrics) == 0 {
+		return "spec.metrics: the run has no metrics; add one"
+	}
+	if !Ended(status.Phase) {
+		if waits, _ := problems(status.Metrics); len(waits) > 0 {
+			return joinProblems(waits)
+		}
+	}
+	var parts []string
+	for _, result := range status.Metrics {
+		if decides(status.Phase, result.Phase) {
+			parts = append(parts, result.Name+": "+result.Message)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// decides says whether a metric in one phase explains a run in another: a failed run is explained by what failed, any
+// other end by all metrics that share it, and a run without an end by the metrics that have none.
+func decides(run, metric v1alpha1.AnalysisPhase) bool {
+	if Ended(run) {
+		return metric == run
+	}
+	return !Ended(metric)
+}
+
+// problem is a metric whose last measurement gave no figure.
+type problem struct {
+	reason string
+	text   string
+}
+
+// problems lists the metrics whose last measurement gave no figure, and says whether all metrics were measured.
+func problems(results []v1alpha1.MetricResult) (found []problem, measured bool) {
+	measured = len(results) > 0
+	for _, result := range results {
+		if len(result.Measurements) == 0 {
+			measured = false
+			continue
+		}
+		last := result.Measurements[len(result.Measurements)-1]
+		if last.State != v1alpha1.MeasurementNoData && last.State != v1alpha1.MeasurementError {
+			continue
+		}
+		text := result.Name + ": " + last.Message
+		if result.ConsecutiveErrors > 1 {
+			text += fmt.Sprintf(" (%d errors in a row)", result.ConsecutiveErrors)
+		}
+		found = append(found, problem{reason: reasonOf(last), text: text})
+	}
+	return found, measured
+}
+
+// reasonOf is the reason of a measurement without a figure. A condition must have one, whatever the status holds.
+func reasonOf(m v1alpha1.Measurement) string {
+	switch {
+	case m.Reason != "":
+		return m.Reason
+	case m.State == v1alpha1.MeasurementNoData:
+		return v1alpha1.ReasonNoData
+	default:
+		return v1alpha1.ReasonProviderUnreachable
+	}
+}
+
+// joinProblems makes one sentence of several problems.
+func joinProblems(problems []problem) string {
+	texts := make([]string, 0, len(problems))
+	for _, p := range problems {
+		texts = append(texts, p.text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// lastWith finds the newest measurement in a state; it is empty when that is no longer kept.
+func lastWith(result v1alpha1.MetricResult, state v1alpha1.MeasurementState) v1alpha1.Measurement {
+	for _, m := range slices.Backward(result.Measurements) {
+		if m.State == state {
+			return m
+		}
+	}
+	return v1alpha1.Measurement{}
+}
+
+// lastValue is the newest figure.
+func lastValue(result v1alpha1.MetricResult) string {
+	for _, m := range slices.Backward(result.Measurements) {
+		if m.Value != "" {
+			return figure(m)
+		}
+	}
+	return "unknown"
+}
+
+// figure shortens a value for people to six significant digits: 0.8148148148148148 reads 0.814815.
+func figure(m v1alpha1.Measurement) string {
+	value, err := strconv.ParseFloat(m.Value, 64)
+	if err != nil {
+		return "a value"
+	}
+	if rounded, err := strconv.ParseFloat(strconv.FormatFloat(value, 'g', 6, 64), 64); err == nil {
+		value = rounded
+	}
+	return formatValue(value)
+}
+
+// formatValue writes a number as people do, and with an exponent only where digits would not fit a line.
+func formatValue(value float64) string {
+	if abs := max(value, -value); abs != 0 && (abs < 1e-6 || abs >= 1e15) {
+		return strconv.FormatFloat(value, 'g', -1, 64)
+	}
+	return strconv.FormatFloat(value, 'f', -1, 64)
+}
+
+// condition shortens an expression for a message.
+func condition(expression string) string {
+	return clip(strings.Join(strings.Fields(expression), " "), maxInMessages)
+}
+
+// plural writes a number with a noun.
+func plural(n int32, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// clip cuts a text to at most so many bytes, at a character, and marks the cut.
+func clip(text string, limit int) string {
+	const mark = "…"
+	if len(text) <= limit {
+		return text
+	}
+	cut := limit - len(mark)
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + mark
+}

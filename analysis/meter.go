@@ -1,0 +1,109 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Meter takes measurements: it puts arguments in place, asks the provider, and compares with the conditions.
+type Meter struct {
+	// Provider answers queries.
+	Provider Provider
+	// Conditions judge the answers.
+	Conditions *Conditions
+}
+
+// Measure takes one measurement of the metric with this index in the spec, for the moment now. Whatever goes wrong
+// becomes a measurement too, that says so.
+func (m Meter) Measure(ctx context.Context, spec v1alpha1.AnalysisRunSpec, index int, now time.Time) Measured {
+	metric := spec.Metrics[index]
+	taken, err := m.measure(ctx, spec, metric, now)
+	if err != nil {
+		taken = refused(below(fmt.Sprintf("spec.metrics[%d]", index), err))
+	}
+	taken.At = metav1.NewMicroTime(now)
+	return Measured{Metric: metric.Name, Measurement: taken}
+}
+
+// measure takes a measurement with a figure, or says why there is none.
+func (m Meter) measure(
+	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, now time.Time,
+) (v1alpha1.Measurement, error) {
+	expanded, err := Expand(metric, valuesOf(spec.Args))
+	if err != nil {
+		return v1alpha1.Measurement{}, err
+	}
+	if err := m.Conditions.Check(expanded); err != nil {
+		return v1alpha1.Measurement{}, err
+	}
+	reading, err := m.Provider.Measure(ctx, Query{Source: expanded.Provider, At: now})
+	if err != nil {
+		return v1alpha1.Measurement{}, err
+	}
+	if absent := nothing(reading); absent != nil {
+		return v1alpha1.Measurement{}, absent
+	}
+	state, err := m.Conditions.Evaluate(expanded, reading.Value)
+	if err != nil {
+		return v1alpha1.Measurement{}, err
+	}
+	return v1alpha1.Measurement{State: state, Value: formatValue(reading.Value), Message: warnings(reading)}, nil
+}
+
+// nothing says why an answer holds no number; nil when it holds one.
+func nothing(reading Reading) error {
+	var message string
+	switch {
+	case !reading.Found:
+		message = "no data: the query found nothing; check that it selects series that exist"
+	case math.IsNaN(reading.Value), math.IsInf(reading.Value, 0):
+		message = fmt.Sprintf("no data: the query gave %v, as a quotient does when nothing was counted", reading.Value)
+	default:
+		return nil
+	}
+	if warned := warnings(reading); warned != "" {
+		message += "; " + warned
+	}
+	return &Fault{Reason: v1alpha1.ReasonNoData, Field: "provider", Message: message}
+}
+
+// refused is a measurement without a figure.
+func refused(err error) v1alpha1.Measurement {
+	reason := v1alpha1.ReasonProviderUnreachable
+	var fault *Fault
+	if errors.As(err, &fault) && fault.Reason != "" {
+		reason = fault.Reason
+	}
+	state := v1alpha1.MeasurementError
+	if reason == v1alpha1.ReasonNoData {
+		state = v1alpha1.MeasurementNoData
+	}
+	return v1alpha1.Measurement{State: state, Reason: reason, Message: clip(err.Error(), maxMessage)}
+}
+
+// warnings are what a server wants people to know about its answer, on one line.
+func warnings(reading Reading) string {
+	if len(reading.Warnings) == 0 {
+		return ""
+	}
+	return clip("warning: "+strings.Join(reading.Warnings, "; "), maxMessage)
+}
+
+// valuesOf gives the values of the arguments of a run.
+func valuesOf(args []v1alpha1.Argument) Values {
+	values := Values{}
+	for _, arg := range args {
+		if arg.Value != nil {
+			values[arg.Name] = *arg.Value
+		}
+	}
+	return values
+}

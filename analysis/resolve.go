@@ -1,0 +1,305 @@
+package analysis
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Names of the arguments that are always there.
+const (
+	// ArgRollout is the name of the Rollout.
+	ArgRollout = "rollout"
+	// ArgNamespace is the namespace of the Rollout.
+	ArgNamespace = "namespace"
+	// ArgCandidateHash is the hash of the candidate.
+	ArgCandidateHash = "candidate-hash"
+	// ArgStableHash is the hash of stable.
+	ArgStableHash = "stable-hash"
+	// ArgActiveService is the name of the active Service.
+	ArgActiveService = "active-service"
+	// ArgStandbyService is the name of the standby Service.
+	ArgStandbyService = "standby-service"
+)
+
+// GateBackground is the gate of a run beside the steps. It is stopped when the steps are done, so its metrics need no
+// count.
+const GateBackground = "background"
+
+// Limits of the API on what Resolve puts together.
+const (
+	maxMetrics   = 64
+	maxArgs      = 64
+	maxQuery     = 8192
+	maxCondition = 1024
+	maxAddress   = 512
+)
+
+// Template is one AnalysisTemplate or ClusterAnalysisTemplate, as it was read.
+type Template struct {
+	// Kind is AnalysisTemplate or ClusterAnalysisTemplate.
+	Kind string
+	// Name of the template.
+	Name string
+	// Spec of the template.
+	Spec v1alpha1.AnalysisTemplateSpec
+}
+
+// String names the template in messages.
+func (t Template) String() string { return fmt.Sprintf("%s %q", t.Kind, t.Name) }
+
+// Request is all that an AnalysisRun is made of.
+type Request struct {
+	// Templates to run together, in the order of the Rollout.
+	Templates []Template
+	// Args are the values that the Rollout gives.
+	Args []v1alpha1.Argument
+	// Gate says what the run is for: step-<index>, background, pre-promotion or post-promotion.
+	Gate string
+
+	// Rollout and Namespace name the Rollout.
+	Rollout, Namespace string
+	// CandidateHash and StableHash name the revisions. StableHash is empty in a first rollout.
+	CandidateHash, StableHash string
+	// ActiveService and StandbyService are the Services' names; empty for a Rollout without Services.
+	ActiveService, StandbyService string
+}
+
+// Resolve makes the spec of a run from templates and arguments. The spec stands for itself: it holds the values of all
+// arguments, and metrics in which they have been put in place, so that it shows what is really asked, and a later edit
+// of a template changes nothing. Equal requests give equal specs.
+//
+// A value comes from the Rollout's args, else from the default in a template. The arguments that are always there have
+// the values of the release, whatever a template says.
+//
+// The error lists everything that is wrong, each with what to write instead: two templates with a metric of the same
+// name or with different defaults for an argument, an argument that no template declares or that has no value, a value
+// that may not stand where it is used, a condition that does not compile, a metric without an end at a gate that waits
+// for one. It takes about 0.3 ms, for the conditions.
+func Resolve(request Request) (v1alpha1.AnalysisRunSpec, error) {
+	values, err := resolveArgs(request)
+	if err != nil {
+		return v1alpha1.AnalysisRunSpec{}, err
+	}
+	metrics, err := resolveMetrics(request, values)
+	if err != nil {
+		return v1alpha1.AnalysisRunSpec{}, err
+	}
+	spec := v1alpha1.AnalysisRunSpec{
+		Rollout:  request.Rollout,
+		Revision: request.CandidateHash,
+		Gate:     request.Gate,
+		Metrics:  metrics,
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name]
+		spec.Args = append(spec.Args, v1alpha1.Argument{Name: name, Value: &value})
+	}
+	if len(spec.Args) > maxArgs {
+		return v1alpha1.AnalysisRunSpec{}, fmt.Errorf("the templates declare %d arguments together; at most %d fit one run",
+			len(spec.Args), maxArgs)
+	}
+	return spec, nil
+}
+
+// builtins are the arguments that are always there. One without a value is left out, so that its use is an error.
+func builtins(request Request) Values {
+	values := Values{
+		ArgRollout:        request.Rollout,
+		ArgNamespace:      request.Namespace,
+		ArgCandidateHash:  request.CandidateHash,
+		ArgStableHash:     request.StableHash,
+		ArgActiveService:  request.ActiveService,
+		ArgStandbyService: request.StandbyService,
+	}
+	maps.DeleteFunc(values, func(_, value string) bool { return value == "" })
+	return values
+}
+
+// isBuiltin says whether an argument is always there.
+func isBuiltin(name string) bool {
+	switch name {
+	case ArgRollout, ArgNamespace, ArgCandidateHash, ArgStableHash, ArgActiveService, ArgStandbyService:
+		return true
+	}
+	return false
+}
+
+// resolveArgs gives each argument that a template declares, and each that is always there, its value.
+func resolveArgs(request Request) (Values, error) {
+	values, problems := defaults(request.Templates)
+	given := Values{}
+	for i, arg := range request.Args {
+		_, declared := values[arg.Name]
+		switch {
+		case isBuiltin(arg.Name):
+			problems = append(problems, fmt.Errorf("args[%d]: %q is always set by Sluice; remove it", i, arg.Name))
+		case !declared:
+			problems = append(problems, fmt.Errorf("args[%d]: no template declares %q; %s", i, arg.Name, choices(values)))
+		case arg.Value == nil:
+			problems = append(problems, fmt.Errorf("args[%d]: %q has no value; set args[%d].value", i, arg.Name, i))
+			given[arg.Name] = ""
+		default:
+			given[arg.Name] = *arg.Value
+		}
+	}
+	resolved := Values{}
+	for name, value := range values {
+		if value != nil {
+			resolved[name] = *value
+		}
+	}
+	maps.Copy(resolved, given)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if _, ok := resolved[name]; !ok && !isBuiltin(name) {
+			problems = append(problems, fmt.Errorf("args: %q has no default and must be given; add {name: %s, value: …}",
+				name, name))
+		}
+	}
+	maps.DeleteFunc(resolved, func(name, _ string) bool { return isBuiltin(name) })
+	maps.Copy(resolved, builtins(request))
+	return resolved, errors.Join(problems...)
+}
+
+// defaults collects the arguments that templates declare, with their defaults. Two templates may declare the same
+// argument when at most one value comes of it.
+func defaults(templates []Template) (values map[string]*string, problems []error) {
+	values = map[string]*string{}
+	from := map[string]Template{}
+	for _, template := range templates {
+		for _, arg := range template.Spec.Args {
+			known := values[arg.Name]
+			if known != nil && arg.Value != nil && *known != *arg.Value {
+				problems = append(problems, fmt.Errorf("%s and %s have different defaults for argument %q: %q and %q; "+
+					"give them the same one, or different names", from[arg.Name], template, arg.Name, *known, *arg.Value))
+				continue
+			}
+			if known == nil {
+				values[arg.Name], from[arg.Name] = arg.Value, template
+			}
+		}
+	}
+	return values, problems
+}
+
+// choices lists the arguments that may be given.
+func choices(values map[string]*string) string {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(values)), isBuiltin)
+	if len(names) == 0 {
+		return "they declare none, so remove it"
+	}
+	return "they declare " + strings.Join(names, ", ")
+}
+
+// resolveMetrics copies the metrics of all templates, with the values of the arguments in place.
+func resolveMetrics(request Request, values Values) ([]v1alpha1.Metric, error) {
+	conditions, err := NewConditions(maxMetrics)
+	if err != nil {
+		return nil, err
+	}
+	var metrics []v1alpha1.Metric
+	var problems []error
+	from := map[string]Template{}
+	for _, template := range request.Templates {
+		for i, metric := range template.Spec.Metrics {
+			field := fmt.Sprintf("spec.metrics[%d]", i)
+			if other, taken := from[metric.Name]; taken {
+				problems = append(problems, fmt.Errorf("%s and %s both have a metric %q; rename one of them",
+					other, template, metric.Name))
+				continue
+			}
+			from[metric.Name] = template
+			resolved, err := resolveMetric(request.Gate, template.Spec, metric, values)
+			if err == nil {
+				err = conditions.Check(resolved)
+			}
+			if err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", template, below(field, err)))
+			}
+			metrics = append(metrics, resolved)
+		}
+	}
+	if len(metrics) > maxMetrics {
+		problems = append(problems, fmt.Errorf("the templates have %d metrics together; at most %d fit one run",
+			len(metrics), maxMetrics))
+	}
+	if len(metrics) == 0 {
+		problems = append(problems, errors.New("templates: there is no metric to measure; name a template that has one"))
+	}
+	return metrics, errors.Join(problems...)
+}
+
+// resolveMetric puts the values of the arguments into one metric and checks what the API server would refuse.
+func resolveMetric(
+	gate string, from v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values,
+) (v1alpha1.Metric, error) {
+	if err := checkDeclared(from, metric); err != nil {
+		return v1alpha1.Metric{}, err
+	}
+	for _, name := range placeholders(metric) {
+		if _, ok := values[name]; !ok && isBuiltin(name) {
+			return v1alpha1.Metric{}, &Fault{Message: fmt.Sprintf("argument %q has no value here; %s", name, absence(name))}
+		}
+	}
+	resolved, err := Expand(metric, values)
+	if err != nil {
+		return v1alpha1.Metric{}, err
+	}
+	if isEndless(resolved) && gate != GateBackground {
+		return v1alpha1.Metric{}, &Fault{Field: "count", Message: fmt.Sprintf(
+			"a metric with an interval and no count has no end, and gate %s would wait for ever; set count", gate)}
+	}
+	return resolved, checkLengths(resolved)
+}
+
+// absence says why an argument that is always there has no value.
+func absence(name string) string {
+	switch name {
+	case ArgStableHash:
+		return "there is no stable revision yet"
+	case ArgActiveService, ArgStandbyService:
+		return "set spec.services.active of the Rollout"
+	}
+	return "only a run that a Rollout starts has it"
+}
+
+// checkLengths finds a text that has grown beyond what the API takes.
+func checkLengths(metric v1alpha1.Metric) error {
+	texts := []struct {
+		field, text string
+		limit       int
+	}{
+		{"successCondition", metric.SuccessCondition, maxCondition},
+		{"failureCondition", metric.FailureCondition, maxCondition},
+	}
+	if p := metric.Provider.Prometheus; p != nil {
+		texts = append(texts, struct {
+			field, text string
+			limit       int
+		}{"provider.prometheus.query", p.Query, maxQuery}, struct {
+			field, text string
+			limit       int
+		}{"provider.prometheus.address", p.Address, maxAddress})
+	}
+	for _, t := range texts {
+		if n := utf8.RuneCountInString(t.text); n > t.limit {
+			return &Fault{Field: t.field, Message: fmt.Sprintf(
+				"with its arguments it has %d characters; at most %d are allowed", n, t.limit)}
+		}
+	}
+	return nil
+}
+
+// below puts a field in front of a fault, and leaves other errors as they are.
+func below(field string, err error) error {
+	var fault *Fault
+	if errors.As(err, &fault) {
+		return fault.below(field)
+	}
+	return err
+}
