@@ -98,10 +98,14 @@ const (
 	ReasonRouteNotFound = "RouteNotFound"
 	// ReasonRouteWithoutBackend: a route has no rule that sends requests to the active Service.
 	ReasonRouteWithoutBackend = "RouteWithoutBackend"
+	// ReasonRouteUnusable: a route cannot be shared between the two Services as it is written.
+	ReasonRouteUnusable = "RouteUnusable"
 	// ReasonRouteNotAccepted: a gateway refuses a route.
 	ReasonRouteNotAccepted = "RouteNotAccepted"
 	// ReasonTemplateNotFound: an analysis template that the spec names does not exist.
 	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonStableLost: stable has no ready pod that traffic could go back to.
+	ReasonStableLost = "StableLost"
 	// ReasonTrafficContested: another writer keeps reverting what was written.
 	ReasonTrafficContested = "TrafficContested"
 	// ReasonReplicaSetRefused: the API server refused the ReplicaSet of a revision.

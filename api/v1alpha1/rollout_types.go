@@ -34,7 +34,7 @@ type Rollout struct {
 
 	// Status is what the controller has done and seen.
 	// +optional
-	// +kubebuilder:default={observedGeneration: -1}
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status RolloutStatus `json:"status,omitempty"`
 }
 
