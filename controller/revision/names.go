@@ -1,0 +1,56 @@
+package revision
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// Lengths in names.
+const (
+	// podSuffixLength is what the API server adds to the prefix of a pod: five characters.
+	podSuffixLength = 5
+	// replicaSetNameLimit is the longest name of a ReplicaSet whose pods carry it whole. The API server cuts the prefix
+	// "<name>-" at 58 characters before it adds its five, so that the name of a pod fits into a DNS label of 63.
+	replicaSetNameLimit = 57
+	// digestLength is how much of a digest stands for the part of a long name that was cut away.
+	digestLength = 6
+)
+
+// ReplicaSetName is the name of the ReplicaSet of a revision, <rollout>-<hash>. The name of a long Rollout is cut, and a
+// digest of it put in place of what was lost, so that the names of its pods begin with the name of the ReplicaSet.
+func ReplicaSetName(rollout, hash string) string {
+	return shortened(rollout, replicaSetNameLimit-1-len(hash)) + "-" + hash
+}
+
+// ReplicaSetOfPod is the name of the ReplicaSet that made a pod, by the name of the pod: what stands before its random
+// suffix. It is empty for a pod that no ReplicaSet can have made.
+func ReplicaSetOfPod(pod string) string {
+	cut := len(pod) - podSuffixLength - 1
+	if cut <= 0 || pod[cut] != '-' || strings.ContainsAny(pod[cut+1:], "-.") {
+		return ""
+	}
+	return pod[:cut]
+}
+
+// AnalysisRunName is the name of the AnalysisRun of a gate of a release: <rollout>-<hash>-<attempt>-<gate>.
+func AnalysisRunName(rollout, hash string, attempt int32, gate string) string {
+	suffix := fmt.Sprintf("-%s-%d-%s", hash, attempt, gate)
+	return shortened(rollout, validation.DNS1123SubdomainMaxLength-len(suffix)) + suffix
+}
+
+// LabelValue is a name as the value of a label, which has at most 63 characters: shortened when it is longer.
+func LabelValue(name string) string {
+	return shortened(name, validation.LabelValueMaxLength)
+}
+
+// shortened cuts a name to a length and ends it with a digest of the whole name. The dot or dash before a cut goes too:
+// two names of which one is the beginning of the other still differ by their digests.
+func shortened(name string, limit int) string {
+	if len(name) <= limit {
+		return name
+	}
+	digest := encode([]byte(name))[:digestLength]
+	return strings.TrimRight(name[:limit-digestLength-1], "-.") + "-" + digest
+}
