@@ -1,0 +1,172 @@
+package gatewayapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
+)
+
+const (
+	// FieldManager owns the rules of a route while the standby Service has a share of its traffic.
+	FieldManager = "sluice-traffic"
+	// RestFieldManager owns them once all traffic is back on the active Service.
+	RestFieldManager = "sluice"
+)
+
+// Router writes weights on the Gateway API routes that a Target names. It keeps nothing between calls.
+type Router struct {
+	reader client.Reader
+	writer client.Writer
+}
+
+var _ trafficrouting.Router = (*Router)(nil)
+
+// New makes a Router that reads routes, as unstructured objects, from the reader and patches them with the writer. The
+// reader should be a cache: a manager's GetCache, or a client with caching of unstructured objects turned on.
+func New(reader client.Reader, writer client.Writer) *Router {
+	return &Router{reader: reader, writer: writer}
+}
+
+// Observe reads all routes of the target.
+func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficrouting.Observed, error) {
+	out := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Accepted: len(t.Routes) > 0}
+	for i, ref := range t.Routes {
+		one, err := r.observe(ctx, t, ref)
+		if err != nil {
+			return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, fmt.Errorf("%s %s/%s: %w",
+				ref.KindOrDefault(), t.Namespace, ref.Name, err)
+		}
+		if i == 0 {
+			out.Weight = one.Weight
+		} else if out.Weight != one.Weight {
+			out.Weight = trafficrouting.WeightUnknown
+		}
+		out.Accepted = out.Accepted && one.Accepted
+		for _, p := range one.Problems {
+			p.Field = fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i)
+			p.Message = fmt.Sprintf("%s %s/%s: %s", ref.KindOrDefault(), t.Namespace, ref.Name, p.Message)
+			out.Problems = append(out.Problems, p)
+		}
+	}
+	return out, nil
+}
+
+// observe reads one route. The message and the field of its problem are for the caller to complete.
+func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref v1alpha1.RouteReference) (
+	trafficrouting.Observed, error) {
+	route, err := r.read(ctx, t.Namespace, ref)
+	if err != nil {
+		return unknown(err)
+	}
+	weight, err := Weight(route, Split{Active: t.Active, Standby: t.Standby})
+	if err != nil {
+		return unknown(err)
+	}
+	accepted, err := Accepted(route)
+	if err != nil {
+		out, err := unknown(err)
+		out.Weight = weight
+		return out, err
+	}
+	return trafficrouting.Observed{Weight: weight, Accepted: accepted}, nil
+}
+
+// unknown is what is seen of a route that a person must mend; other errors stay errors.
+func unknown(err error) (trafficrouting.Observed, error) {
+	out := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}
+	var mend *RouteError
+	if !errors.As(err, &mend) {
+		return out, err
+	}
+	out.Problems = []trafficrouting.Problem{{Reason: mend.Reason, Message: mend.Message}}
+	return out, nil
+}
+
+// Apply writes the weight to every route of the target that does not carry it.
+func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, weight int32) error {
+	if weight < 0 || weight > v1alpha1.MaxWeight {
+		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", weight, v1alpha1.MaxWeight)
+	}
+	var failed []error
+	for _, ref := range t.Routes {
+		err := r.apply(ctx, t, ref, weight)
+		if mend := (*RouteError)(nil); err == nil || errors.As(err, &mend) {
+			continue
+		}
+		failed = append(failed, fmt.Errorf("%s %s/%s: %w", ref.KindOrDefault(), t.Namespace, ref.Name, err))
+	}
+	return errors.Join(failed...)
+}
+
+// apply writes the weight to one route, if it does not carry it.
+func (r *Router) apply(ctx context.Context, t trafficrouting.Target, ref v1alpha1.RouteReference, weight int32) error {
+	route, err := r.read(ctx, t.Namespace, ref)
+	if err != nil {
+		return err
+	}
+	desired, changed, err := Render(route, Split{Active: t.Active, Standby: t.Standby, Weight: weight})
+	if err != nil || !changed {
+		return err
+	}
+	owner := client.FieldOwner(FieldManager)
+	if weight == 0 {
+		owner = RestFieldManager
+	}
+	// A merge patch holds the rules, which are all that differs, and the version that they were read at: fields beside
+	// them are not written, and a route that has changed since is a conflict.
+	patch := client.MergeFromWithOptions(route, client.MergeFromWithOptimisticLock{})
+	if err := r.writer.Patch(ctx, desired, patch, owner); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	log.FromContext(ctx).Info("Wrote the weight of a route", "kind", ref.KindOrDefault(), "route", klog.KObj(route),
+		"standby", t.Standby, "weight", v1alpha1.FormatWeight(weight))
+	return nil
+}
+
+// read gets one route. The error is a *RouteError when there is none, or none for long: a route that is being deleted
+// will not serve the traffic that is put on it.
+func (r *Router) read(ctx context.Context, namespace string, ref v1alpha1.RouteReference) (*unstructured.Unstructured,
+	error) {
+	gvk, ok := kindOf(ref)
+	if !ok {
+		return nil, unusable("kind %s cannot be shared: write HTTPRoute", ref.Kind)
+	}
+	route := &unstructured.Unstructured{}
+	route.SetGroupVersionKind(gvk)
+	err := r.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, route)
+	switch {
+	case meta.IsNoMatchError(err):
+		return nil, notFound("the cluster does not serve %s: install the Gateway API CRDs", gvk.GroupVersion())
+	case apierrors.IsNotFound(err):
+		return nil, notFound("does not exist: create it, or name the route that serves the active Service")
+	case err != nil:
+		return nil, err
+	case route.GetDeletionTimestamp() != nil:
+		return nil, notFound("is being deleted: create it again, or name the route that serves the active Service")
+	}
+	return route, nil
+}
+
+func notFound(format string, args ...any) *RouteError {
+	return &RouteError{Reason: v1alpha1.ReasonRouteNotFound, Message: fmt.Sprintf(format, args...)}
+}
+
+// kindOf is the one list of kinds that a reference can name.
+func kindOf(ref v1alpha1.RouteReference) (schema.GroupVersionKind, bool) {
+	if ref.KindOrDefault() != v1alpha1.DefaultRouteKind {
+		return schema.GroupVersionKind{}, false
+	}
+	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: ref.KindOrDefault()}, true
+}

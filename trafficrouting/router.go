@@ -1,0 +1,68 @@
+// Package trafficrouting shares requests between the active and the standby Service of a Rollout.
+//
+// A Router is told the whole wanted state, the share of the standby Service, and never a difference: the same call made
+// twice, or made again after a crash between two routes, ends in the same place. What it reports is read from the world
+// and not remembered: the weight that routes carry, and whether the gateways have taken it.
+//
+// The package holds the words that routers and their callers share. Each kind of router has a package of its own below
+// it, which imports this one; Routers is the one list of them.
+package trafficrouting
+
+import (
+	"context"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// WeightUnknown is the weight of routes that are missing or that disagree.
+const WeightUnknown int32 = -1
+
+// Router shares requests between two Services by what the routes of a Target say.
+type Router interface {
+	// Observe reads the routes. What a person must mend is a Problem and not an error; an error means that the routes
+	// could not be read and that nothing is known about them.
+	Observe(ctx context.Context, t Target) (Observed, error)
+
+	// Apply gives the standby Service the weight, in tenths of a percent from 0 to 1000, on every route of the target,
+	// and the active Service the rest. A route that carries the weight already is not written; each other one is
+	// written once. A route with a Problem that stands in the way is left as it is, and the others are written all the
+	// same, so that one missing route does not hold up an abort. Success therefore means that there is nothing left to
+	// write, not that traffic has moved: that is for Observe to say.
+	//
+	// An error on one route does not keep the others from being written. A conflict (errors.IsConflict of
+	// apimachinery) means that the route changed between reading and writing: nothing was overwritten, and the caller
+	// looks again.
+	Apply(ctx context.Context, t Target, weight int32) error
+}
+
+// Target is what a Router acts on: routes, and the two Services that share the requests on them.
+type Target struct {
+	// Namespace of the routes and of the Services.
+	Namespace string
+	// Routes in the order in which the spec names them.
+	Routes []v1alpha1.RouteReference
+	// Active and Standby are the names of the two Services.
+	Active, Standby string
+}
+
+// Observed is what the routes say, all taken together.
+type Observed struct {
+	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000. It is WeightUnknown when a route is
+	// missing or cannot be used, when routes or rules disagree, and when the share is no whole number of tenths.
+	Weight int32
+	// Accepted says that every parent of every route reports it as accepted, with all references resolved, for the
+	// generation that was read.
+	Accepted bool
+	// Problems are what a person must mend, in the order of the routes.
+	Problems []Problem
+}
+
+// Problem is something about the routes that a person must mend.
+type Problem struct {
+	// Reason in one word: a constant of v1alpha1.
+	Reason string
+	// Field is the path in the spec of the Rollout, "spec.traffic.gatewayAPI.routes[0]".
+	Field string
+	// Message says what is wrong and what would mend it.
+	Message string
+}
