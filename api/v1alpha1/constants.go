@@ -12,6 +12,10 @@ const (
 	AnnotationCommand = "sluice.dev/command"
 	// AnnotationRevisionNumber is the number of a revision on its ReplicaSet, 1 for the first, as a Deployment counts them.
 	AnnotationRevisionNumber = "sluice.dev/revision-number"
+	// AnnotationTemplate is the pod template of a revision on its ReplicaSet, as JSON and as it was in spec.template. The
+	// API server fills defaults into the template of a ReplicaSet, which would give it another hash: this is what to go
+	// back to.
+	AnnotationTemplate = "sluice.dev/template"
 )
 
 // Types of the conditions of a Rollout.
