@@ -282,7 +282,7 @@ type CanaryStep struct {
 type Pause struct {
 	// Duration counts from the moment the traffic of the step has really moved. Absent: until a person promotes.
 	// +optional
-	// +sluice:validation:Duration:min="1ms",max="720h",example="5m",otherwise="remove duration to wait for a person"
+	// +sluice:validation:Duration:min="1s",max="720h",example="5m",otherwise="remove duration to wait for a person"
 	Duration *metav1.Duration `json:"duration,omitempty"`
 }
 
@@ -304,7 +304,7 @@ type BlueGreenStrategy struct {
 
 	// AutoPromoteAfter is how long the candidate waits, ready, before it is switched to by itself.
 	// +optional
-	// +sluice:validation:Duration:min="1ms",max="720h",example="5m",otherwise="remove autoPromoteAfter to switch at once"
+	// +sluice:validation:Duration:min="1s",max="720h",example="5m",otherwise="remove autoPromoteAfter to switch at once"
 	AutoPromoteAfter *metav1.Duration `json:"autoPromoteAfter,omitempty"`
 
 	// PrePromotionAnalysis must pass before the switch.

@@ -24,14 +24,12 @@ const weightPattern = `^(100(\.0)?|[0-9]{1,2}(\.[0-9])?)$`
 func ParseWeight(w intstr.IntOrString) (tenths int32, err error) {
 	if w.Type == intstr.Int {
 		if w.IntVal < 0 || w.IntVal > 100 {
-			return 0, fmt.Errorf("weight %d is not a percentage of traffic: write a number from 0 to 100, or tenths as a "+
-				"string such as \"12.5\"", w.IntVal)
+			return 0, notAWeight(w)
 		}
 		return w.IntVal * TenthsPerPercent, nil
 	}
 	if ok, err := regexp.MatchString(weightPattern, w.StrVal); err != nil || !ok {
-		return 0, fmt.Errorf("weight %q is not a percentage of traffic: write a number from 0 to 100, or tenths as a "+
-			"string such as \"12.5\"", w.StrVal)
+		return 0, notAWeight(w)
 	}
 	whole, tenth, _ := strings.Cut(w.StrVal, ".")
 	if tenth == "" {
@@ -42,6 +40,11 @@ func ParseWeight(w intstr.IntOrString) (tenths int32, err error) {
 		return 0, fmt.Errorf("weight %q: %w", w.StrVal, err)
 	}
 	return int32(n), nil
+}
+
+func notAWeight(w intstr.IntOrString) error {
+	return fmt.Errorf("%q: a weight is a percentage of traffic: write a number from 0 to 100, or tenths as a string such "+
+		"as \"12.5\"", w.String())
 }
 
 // FormatWeight writes tenths of a percent as a person writes a percentage: 120 is "12", 125 is "12.5". For 0 to 1000 it
