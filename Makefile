@@ -1,64 +1,219 @@
-# Sluice. `make help` lists what there is; a fresh Debian machine with Go, make and git, as root, can run all of it.
+# Sluice. `make help` lists what there is. A fresh Debian machine with Go, make and git, as root, can run all of it: tools,
+# Kubernetes, gateway and Prometheus are built from Go modules, and `cluster up` installs the Debian packages it needs.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# go uses all cores by itself, and two builds at once tell their progress into one another.
+.NOTPARALLEL:
 
 GO ?= go
-# Static programs, built the same everywhere. Every command shares these, so that one cache of compiled packages serves
-# tests, linter, images and cluster: compiling client-go a second time for another flag costs two minutes on two cores.
+# Static programs, built the same everywhere. Every command shares these flags with test/cluster, so that one cache of
+# compiled packages serves tests, linter, images and cluster: compiling them once more for other flags costs minutes.
 export CGO_ENABLED := 0
-export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
 
 # The version in the programs, on the image and in config/install.yaml. A release changes it here.
 VERSION ?= v0.1.0-dev
 IMAGE ?= ghcr.io/sluice-dev/sluice:$(VERSION)
+# Images of the demonstration and the end-to-end tests; they are never pushed.
+APP_IMAGE ?= sluice.local/app:dev
+LOAD_IMAGE ?= sluice.local/load:dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Where install.yaml is written.
+INSTALL ?= config/install.yaml
 
 BIN := $(CURDIR)/bin
 TOOLS := $(BIN)/tools
-GOLANGCI := $(TOOLS)/golangci-lint
-INSTALL ?= config/install.yaml
+IMAGES := $(BIN)/images
+GOLANGCI := $(TOOLS)/golangci-lint --config $(CURDIR)/.golangci.yml
+LAUNCHER := $(BIN)/cluster
+
 # Build tags of the tests that need an API server or a cluster. Plain `go test ./...` leaves them out.
 TEST_TAGS := apiserver,e2e
 
 # Every module of the tree: the product's own, and those that must not pull their dependencies into it.
 MODULES := $(patsubst %/,%,$(sort $(dir $(shell find . -name go.mod -not -path './bin/*'))))
+# Those with Go files of ours. The others only pin versions.
+CODE_MODULES := . test/tools test/cluster test/cluster/kubernetes
+# Modules with tests beside the product's own.
+TESTED_MODULES := test/tools test/cluster
+
+# What `make generate` writes.
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd config/install.yaml
 
 say = @printf '\n==> %s\n' '$(1)'
-# $(call build,what,package,output,flags,module folder): builds a program and tells of the progress.
-build = mkdir -p $(dir $(3)) && $(GO) build -C $(or $(5),.) -v -o $(3) $(4) $(2) 2>&1 | awk -v what=$(1) -f test/tools/progress.awk
-
-##@ Try it
+# $(call build,name,package,output[,flags[,module folder]]) builds a program and tells how it is going.
+build = mkdir -p $(dir $(3)) && $(GO) build -C $(or $(5),.) -v -o $(3) $(4) $(2) 2>&1 | awk -v what='$(1)' -f test/tools/progress.awk
 
 .PHONY: help
 help: ## List the targets.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z][a-z0-9.-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z][a-z0-9.-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-##@ Build
+##@ Try it
+
+# `make demo KUBECONFIG=… LOAD=…` uses a cluster of yours. A KUBECONFIG of the environment does not count: what it
+# points at may be somebody's production.
+ifeq ($(origin KUBECONFIG),command line)
+OWN_CLUSTER := yes
+# A command that makes an image archive known to your cluster, such as LOAD='kind load image-archive --name dev'.
+LOAD ?= $(error KUBECONFIG is given, so LOAD is needed as well: the command that loads an image archive into that cluster, such as LOAD="kind load image-archive")
+KUBECTL ?= kubectl
+# $(call enter,cluster) makes the cluster's addresses known to a recipe.
+enter = export KUBECONFIG='$(abspath $(KUBECONFIG))' KUBECTL='$(KUBECTL)'
+load = for archive in $(IMAGES)/*.tar; do $(LOAD) "$$archive"; done
+else
+enter = export $$($(LAUNCHER) env --name $(1))
+load = $(LAUNCHER) load --name $(1) $(IMAGES)/*.tar
+endif
+
+CLUSTER ?= sluice
+E2E_CLUSTER ?= sluice-e2e
+
+.PHONY: demo
+demo: $(if $(OWN_CLUSTER),,cluster-up) images bin/demo ## Release a good version, a bad one and a blue/green one on a real cluster.
+	$(call say,load images and install Sluice)
+	@$(call enter,$(CLUSTER)); $(call load,$(CLUSTER)); $(install-sluice)
+	@$(call enter,$(CLUSTER)); $(BIN)/demo $(DEMO_FLAGS)
+
+.PHONY: demo-down
+demo-down: cluster-down ## Take the demonstration's cluster down.
+
+.PHONY: cluster-up
+cluster-up: bin/cluster ## Start a cluster (CLUSTER=name), or make it whole again.
+	@$(LAUNCHER) up --name $(CLUSTER)
+
+.PHONY: cluster-down
+cluster-down: bin/cluster ## Take a cluster (CLUSTER=name) down and leave nothing of it.
+	@$(LAUNCHER) down --name $(CLUSTER)
+
+# The image keeps its name between two builds, so that only a restart makes the pod run the new one.
+define install-sluice
+$$KUBECTL apply --server-side --force-conflicts -f $(INSTALL); \
+$$KUBECTL -n sluice-system set env deployment/sluice-controller PROMETHEUS_ADDRESS="$${PROMETHEUS_INSIDE:-$(PROMETHEUS_ADDRESS)}"; \
+$$KUBECTL -n sluice-system rollout restart deployment/sluice-controller; \
+$$KUBECTL -n sluice-system rollout status deployment/sluice-controller --timeout 3m
+endef
+
+##@ Build it
 
 .PHONY: build
-build: ## Build bin/sluice and bin/kubectl-sluice for this machine.
-	@$(call build,sluice,./cmd/sluice,$(BIN)/sluice,-ldflags '$(LDFLAGS)')
-	@$(call build,kubectl-sluice,./cmd/kubectl-sluice,$(BIN)/kubectl-sluice,-ldflags '$(LDFLAGS)')
+build: bin/sluice bin/kubectl-sluice ## Build bin/sluice and bin/kubectl-sluice for this machine.
+
+# go build knows what is up to date, so that these are asked for every time.
+.PHONY: bin/sluice bin/kubectl-sluice bin/demo bin/cluster
+bin/sluice bin/kubectl-sluice:
+	@$(call build,$(@F),./cmd/$(@F),$(CURDIR)/$@,-ldflags '$(LDFLAGS)')
+bin/demo:
+	@$(call build,demo,./test/demo,$(CURDIR)/$@)
+bin/cluster:
+	@$(call build,cluster,.,$(CURDIR)/$@,,test/cluster)
+
+.PHONY: image
+image: bin/cluster ## Write the controller's image to bin/images/sluice.tar; no container engine is needed.
+	@$(call pack,sluice,./cmd/sluice,$(IMAGE),-ldflags '$(LDFLAGS)')
+
+.PHONY: images
+images: image
+	@$(call pack,app,./test/app,$(APP_IMAGE),-ldflags '-s -w')
+	@$(call pack,load,./test/load,$(LOAD_IMAGE),-ldflags '-s -w')
+
+# $(call pack,name,package,image[,flags]) builds a static program and makes an image of it alone.
+define pack
+export GOOS=linux; $(call build,$(1) for linux,$(2),$(BIN)/linux/$(1),$(4)); \
+mkdir -p $(IMAGES); $(LAUNCHER) image --binary $(BIN)/linux/$(1) --name $(3) --out $(IMAGES)/$(1).tar; \
+echo "image $(3): $(IMAGES)/$(1).tar"
+endef
+
+# From top to bottom, as kubectl applies them: definitions, then the namespace, then what is in it.
+MANIFESTS = $(sort $(wildcard config/crd/*.yaml)) config/manager/namespace.yaml $(sort $(wildcard config/rbac/*.yaml)) \
+	$(filter-out %/namespace.yaml,$(sort $(wildcard config/manager/*.yaml)))
+
+.PHONY: install.yaml
+install.yaml: ## Write all that a cluster needs to config/install.yaml (IMAGE=… for an image of yours).
+	@{ echo '# Sluice $(VERSION). Made from config/ by `make install.yaml`; change the files there, not this one.'; \
+	for manifest in $(MANIFESTS); do \
+		echo '---'; sed -e '/^#/d' -e '/^---$$/{1d;2d}' -e 's|^\( *image: \)ghcr.io/sluice-dev/sluice:.*|\1$(IMAGE)|' "$$manifest"; \
+	done; } > $(INSTALL)
 
 ##@ Change it
 
+.PHONY: generate
+generate: $(TOOLS)/controller-gen $(TOOLS)/crdgen ## Generate deep copies, CRDs and install.yaml from the types.
+	@$(TOOLS)/controller-gen object paths=./api/...
+	@cd test/tools && $(TOOLS)/crdgen ../../api/v1alpha1 ../../config/crd
+	@$(MAKE) --no-print-directory install.yaml
+
 .PHONY: fmt
-fmt: $(GOLANGCI) ## Format every module as the linter wants it.
-	@for module in $(MODULES); do (cd $$module && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml); done
+fmt: $(TOOLS)/golangci-lint ## Format all Go code as the linter wants it.
+	@for module in $(CODE_MODULES); do (cd $$module && $(GOLANGCI) fmt); done
 
 .PHONY: lint
-lint: $(GOLANGCI) ## Lint every module; .golangci.yml says what for.
-	@for module in $(MODULES); do \
-		echo "lint $$module"; \
-		(cd $$module && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...) || failed=1; \
-	done; [ -z "$${failed:-}" ]
+lint: $(TOOLS)/golangci-lint ## Lint every module; .golangci.yml says what for.
+	@failed=; for module in $(CODE_MODULES); do \
+		echo "lint $$module"; (cd $$module && $(GOLANGCI) run ./...) || failed="$$failed $$module"; \
+	done; \
+	[ -z "$$failed" ] || { echo "the linter found something in:$$failed"; exit 1; }
 
-$(GOLANGCI): test/tools/lint/go.mod test/tools/lint/go.sum
-	$(call say,build golangci-lint: about four minutes the first time)
-	@$(call build,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$@,-ldflags '-s -w',test/tools/lint)
-	@touch $@
+$(TOOLS)/golangci-lint: test/tools/lint/go.mod test/tools/lint/go.sum
+	$(call say,build golangci-lint; about four minutes the first time)
+	@$(call build,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$@,-ldflags '-s -w',test/tools/lint) && touch $@
+
+$(TOOLS)/controller-gen: test/tools/go.mod test/tools/go.sum
+	$(call say,build controller-gen)
+	@$(call build,controller-gen,sigs.k8s.io/controller-tools/cmd/controller-gen,$@,,test/tools) && touch $@
+
+$(TOOLS)/crdgen: test/tools/go.mod test/tools/go.sum $(wildcard test/tools/crdgen/*)
+	@$(call build,crdgen,./crdgen,$@,,test/tools) && touch $@
+
+##@ Prove it
+
+.PHONY: test
+test: test-unit test-apiserver ## Run all tests that need no cluster: planner, simulation, routers, providers, CLI, API server.
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need nothing but Go (RACE=1 to find races; that needs gcc).
+	$(if $(RACE),CGO_ENABLED=1 )$(GO) test $(if $(RACE),-race )./...
+	@for module in $(TESTED_MODULES); do (cd $$module && set -x && $(GO) test ./...); done
+
+.PHONY: test-apiserver
+test-apiserver: bin/cluster ## Run the tests that need etcd and an API server, which are built first.
+	@assets="$$($(LAUNCHER) assets | tail -n 1)"; set -x; \
+	KUBEBUILDER_ASSETS="$$assets" $(GO) test -tags apiserver -timeout 20m ./test/apiserver/...
+
+.PHONY: e2e
+e2e: $(if $(OWN_CLUSTER),,bin/cluster) images ## Run the end-to-end tests on a cluster of their own (KEEP=1 leaves it up).
+	@$(if $(OWN_CLUSTER)$(KEEP),,trap '$(LAUNCHER) down --name $(E2E_CLUSTER)' EXIT;) \
+	$(if $(OWN_CLUSTER),,$(LAUNCHER) up --name $(E2E_CLUSTER) >/dev/null;) \
+	$(call enter,$(E2E_CLUSTER)); $(call load,$(E2E_CLUSTER)); $(install-sluice); \
+	LAUNCHER=$(LAUNCHER) $(GO) test -tags e2e ./test/e2e/... -count=1 -timeout 40m -v || { \
+		status=$$?; \
+		echo '==> the last that the controller said'; \
+		$$KUBECTL -n sluice-system logs deployment/sluice-controller --tail=100 || true; \
+		exit $$status; }
+
+.PHONY: verify
+verify: verify-modules verify-generated vet lint ## Fail on any difference: generated files, modules, format, linter.
+
+.PHONY: verify-modules
+verify-modules:
+	$(call say,go.mod and go.sum of every module are tidy)
+	@for module in $(MODULES); do echo "tidy $$module"; (cd $$module && $(GO) mod tidy -diff); done
+
+.PHONY: verify-generated
+verify-generated: $(TOOLS)/controller-gen $(TOOLS)/crdgen
+	$(call say,generated files are what the generators write)
+	@digest() { find $(GENERATED) -type f -exec sha256sum {} + | sort -k 2; }; \
+	before="$$(digest)"; $(MAKE) --no-print-directory generate; after="$$(digest)"; \
+	changed="$$(diff <(echo "$$before") <(echo "$$after") | awk '/^[<>]/ { print "  " $$3 }' | sort -u)" || true; \
+	[ -z "$$changed" ] || { printf 'these were out of date, and are not any more; commit them:\n%s\n' "$$changed"; exit 1; }
+
+.PHONY: vet
+vet:
+	$(call say,go vet)
+	$(GO) vet -tags $(TEST_TAGS) ./...
+	@for module in $(filter-out .,$(CODE_MODULES)); do (cd $$module && set -x && $(GO) vet ./...); done
