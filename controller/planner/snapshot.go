@@ -29,12 +29,15 @@ type Snapshot struct {
 	Route Route
 	// Analyses are the AnalysisRuns of the current attempt.
 	Analyses []Analysis
+	// LastReason is the reason in the status before this pass: what people have been told.
+	LastReason string
 	// Problems are what the observer found to be wrong with what the spec asks for. While there is one, no release
 	// starts and none goes on; traffic stays where it is; an abort still works.
 	Problems []Problem
 }
 
-// Revision is one ReplicaSet of the Rollout.
+// Revision is one ReplicaSet of the Rollout. While a restart is asked for, the counts come from the pods themselves,
+// since a ReplicaSet may still count a pod that has just been deleted.
 type Revision struct {
 	// Hash names the revision.
 	Hash string
@@ -50,6 +53,8 @@ type Revision struct {
 	Available int32
 	// Terminating is the number of pods that are being deleted.
 	Terminating int32
+	// Refused says why the ReplicaSet cannot create pods; empty when it can.
+	Refused string
 	// Outdated is the number of pods created before State.RestartAt. It is zero when no restart is asked for.
 	Outdated int32
 }
@@ -111,14 +116,6 @@ type Problem struct {
 	Field string
 	// Message says what is wrong and what would mend it.
 	Message string
-}
-
-// Service returns the Service of a role.
-func (s *Snapshot) service(role Role) Service {
-	if role == Standby {
-		return s.Standby
-	}
-	return s.Active
 }
 
 // revision returns the revision with a hash, or an empty one.

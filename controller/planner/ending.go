@@ -1,0 +1,185 @@
+package planner
+
+import (
+	"fmt"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// initial brings up the first revision. There is nothing to compare it with and nothing to go back to, so there are no
+// steps, and its deadline reports and does not abort.
+func (p *pass) initial() {
+	if p.Spec.Mode == Routed && p.Route.Weight > 0 {
+		p.setWeight(0) // nothing is behind the standby Service yet
+	}
+	if p.initialProblem() || p.initialPaused() {
+		return
+	}
+	candidate, replicas := p.state.Candidate, p.Spec.Replicas
+	p.roll(sizes{candidate: replicas})
+	if available := p.revision(candidate).Available; available < replicas {
+		p.why(v1alpha1.ReasonWaitingForPods, "first revision %s: %d of %s are available%s", candidate, available,
+			pods(replicas), because(p.revision(candidate).Refused))
+		p.initialDeadline()
+		return
+	}
+	p.state.ProgressAt = metav1.MicroTime{}
+	if p.problem() || !p.settleOn(candidate, demand{ready: replicas}) || !p.previews(candidate) {
+		return
+	}
+	p.promote("first revision")
+}
+
+// initialProblem reports a problem that stands in the way of the pods. A route that is not accepted does not: gateways
+// refuse it until the standby Service, which has only just been created, is known to them.
+func (p *pass) initialProblem() bool {
+	for _, problem := range p.Problems {
+		if problem.Reason != v1alpha1.ReasonRouteNotAccepted {
+			return p.problem()
+		}
+	}
+	return false
+}
+
+func (p *pass) initialPaused() bool {
+	if p.Spec.Paused && !p.exists(p.state.Candidate) {
+		p.hold(v1alpha1.ReasonPaused, "spec.paused holds the first revision %s; unset it to go on", p.state.Candidate)
+		return true
+	}
+	return false
+}
+
+func (p *pass) initialDeadline() {
+	p.watchDeadline()
+	if p.deadlinePassed() {
+		p.plan.Why = Why{
+			Reason: v1alpha1.ReasonProgressDeadlineExceeded,
+			Message: fmt.Sprintf("first revision %s: no progress for %s with %d of %s available", p.state.Candidate,
+				p.Spec.Deadline, p.revision(p.state.Candidate).Available, pods(p.Spec.Replicas)),
+		}
+		p.plan.Stalled = true
+	}
+}
+
+// promoting gives the candidate all capacity and all traffic, and then makes it stable.
+func (p *pass) promoting() {
+	if p.failed() {
+		p.retreating()
+		return
+	}
+	if p.problem() {
+		p.watchDeadline()
+		return
+	}
+	candidate, replicas := p.state.Candidate, p.Spec.Replicas
+	if p.Spec.Mode == Routed && p.Active.Revision == p.state.Stable && p.deserted() {
+		p.watchDeadline()
+		return
+	}
+	settled := false
+	if p.Spec.Mode == Ratio {
+		settled = p.reachRatio(Step{Weight: FullWeight, Replicas: AllReplicas})
+	} else {
+		p.sizeEnding()
+		settled = !p.waitForPods(candidate, replicas) && p.settleOn(candidate, demand{ready: replicas})
+	}
+	if !settled {
+		p.why(v1alpha1.ReasonPromoting, "revision %s is being promoted", candidate)
+		p.watchDeadline()
+		return
+	}
+	p.promote(fmt.Sprintf("all %d steps are complete", len(p.Spec.Steps)))
+}
+
+// promote makes the candidate stable.
+func (p *pass) promote(how string) {
+	p.record(v1alpha1.OutcomePromoted, v1alpha1.ReasonPromoted, how)
+	old := p.state.Stable
+	p.state.Stable = p.state.Candidate
+	p.rest()
+	if old != "" && old != p.state.Stable && p.Spec.ScaleDownDelay > 0 {
+		at := metav1.NewMicroTime(p.Now.Add(p.Spec.ScaleDownDelay))
+		p.state.ScaleDowns = append(p.state.ScaleDowns, v1alpha1.ScaleDown{Revision: old, At: at})
+	}
+	p.why(v1alpha1.ReasonPromoted, "revision %s is stable: %s", p.state.Stable, how)
+	p.event(false, v1alpha1.ReasonPromoted, p.plan.Why.Message)
+	p.wakeAt(p.Now)
+}
+
+// retreating sends all traffic back to stable. Its first write is the weight: what becomes of the pods comes after.
+func (p *pass) retreating() {
+	stable := p.state.Stable
+	back := p.settleOn(stable, demand{urgent: true})
+	if p.Spec.Mode == Ratio {
+		back = p.rollBack() && back
+	} else {
+		p.size(stable, p.Spec.Replicas, true)
+	}
+	if !back {
+		p.why(v1alpha1.ReasonRetreating, "%s; traffic goes back to %s", p.state.Message, stable)
+		return
+	}
+	switch p.state.Reason {
+	case v1alpha1.ReasonSuperseded:
+		p.record(v1alpha1.OutcomeSuperseded, p.state.Reason, p.state.Message)
+		p.rest()
+	case v1alpha1.ReasonReturned:
+		p.record(v1alpha1.OutcomeReturned, p.state.Reason, p.state.Message)
+		p.event(false, v1alpha1.ReasonReturned, p.state.Message)
+		p.rest()
+	default:
+		p.record(v1alpha1.OutcomeAborted, p.state.Reason, p.state.Message)
+		p.state.Stage = v1alpha1.StageAborted
+	}
+	p.why(v1alpha1.ReasonRetreating, "all traffic is on %s again", stable)
+	p.wakeAt(p.Now)
+}
+
+// rollBack brings the pods of stable back in full, where their number is what shares traffic.
+func (p *pass) rollBack() bool {
+	p.roll(sizes{stable: p.Spec.Replicas})
+	return p.rolled(sizes{stable: p.Spec.Replicas})
+}
+
+// aborted keeps traffic on stable until a retry or another template.
+func (p *pass) aborted() {
+	p.plan.Stalled = true
+	p.why(p.state.Reason, "revision %s is aborted: %s; stable is %s; retry it, or change the template", p.state.Candidate,
+		p.state.Message, p.state.Stable)
+	p.keep()
+}
+
+// idle keeps stable at its size and under all traffic.
+func (p *pass) idle() {
+	broken := p.problem()
+	inPlace := p.keep()
+	stable := p.revision(p.state.Stable)
+	switch {
+	case broken:
+	case p.Target != p.state.Stable && p.Spec.Paused:
+		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to release it", p.Target)
+	case stable.Available < p.Spec.Replicas || stable.Desired != p.Spec.Replicas+p.spare(stable):
+		p.why(v1alpha1.ReasonScaling, "stable revision %s: %d of %s are available", p.state.Stable, stable.Available, pods(p.Spec.Replicas))
+	case !p.state.RestartAt.IsZero():
+		p.why(v1alpha1.ReasonRestarting, "stable revision %s: %s are still to be replaced", p.state.Stable, pods(stable.Outdated))
+	case inPlace:
+		p.plan.Settled = true
+		p.why(v1alpha1.ReasonPromoted, "revision %s is stable with %s", p.state.Stable, pods(p.Spec.Replicas))
+	}
+}
+
+// keep holds stable at its size and under all traffic, and lets every other revision go. While something that the spec
+// names is missing, traffic is left alone.
+func (p *pass) keep() (inPlace bool) {
+	if len(p.Problems) == 0 {
+		inPlace = p.settleOn(p.state.Stable, demand{urgent: true}) && p.previews(p.state.Stable)
+	}
+	if p.Spec.Mode == Ratio {
+		p.roll(sizes{stable: p.Spec.Replicas})
+		return inPlace
+	}
+	p.size(p.state.Stable, p.Spec.Replicas, true)
+	p.drain()
+	return inPlace
+}

@@ -1,0 +1,135 @@
+package planner
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// gatesHold says whether every gate of a step holds, and starts the analyses among them.
+func (p *pass) gatesHold(step Step) bool {
+	if p.Spec.Paused {
+		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
+		return false
+	}
+	held := true
+	for _, gate := range step.Gates {
+		held = p.gateHolds(gate) && held
+	}
+	if p.undecided(GateBackground) && !p.state.Promoted {
+		p.hold(v1alpha1.ReasonAnalysisInconclusive, "%s: %s; promote or abort", p.position(), p.finding(GateBackground))
+		held = false
+	}
+	return held
+}
+
+func (p *pass) gateHolds(gate Gate) bool {
+	switch gate.Kind {
+	case PersonGate:
+		return p.personGate()
+	case PauseGate:
+		return p.pauseGate(gate.Duration)
+	case AnalysisGate:
+		return p.analysisGate(gate.Name)
+	}
+	return false
+}
+
+func (p *pass) personGate() bool {
+	if p.state.Promoted {
+		return true
+	}
+	p.hold(v1alpha1.ReasonAwaitingPromotion, "%s: revision %s waits for a person to promote or abort it", p.position(), p.state.Candidate)
+	return false
+}
+
+func (p *pass) pauseGate(duration time.Duration) bool {
+	if p.state.Promoted || p.due(p.state.GatesAt, duration) {
+		return true
+	}
+	p.hold(v1alpha1.ReasonWaitingForPause, "%s: revision %s is paused for %s, until %s", p.position(), p.state.Candidate,
+		duration, p.state.GatesAt.Add(duration).UTC().Format(time.RFC3339))
+	return false
+}
+
+func (p *pass) analysisGate(name string) bool {
+	a, found := p.analysis(name)
+	switch {
+	case !found:
+		p.do(StartAnalysis{Gate: name, Revision: p.state.Candidate, Attempt: p.state.Attempt})
+		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s begins", p.position(), name)
+	case a.Phase == v1alpha1.AnalysisPassed:
+		return true
+	case p.undecided(name):
+		if p.state.Promoted {
+			return true
+		}
+		p.hold(v1alpha1.ReasonAnalysisInconclusive, "%s: %s; promote or abort", p.position(), p.finding(name))
+	default:
+		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s has no verdict yet%s", p.position(), name, because(a.Message))
+	}
+	return false
+}
+
+func because(message string) string {
+	if message == "" {
+		return ""
+	}
+	return ": " + message
+}
+
+// undecided says whether an analysis ended without a verdict that decides: a person has to.
+func (p *pass) undecided(gate string) bool {
+	a, found := p.analysis(gate)
+	return found && (a.Phase == v1alpha1.AnalysisInconclusive || a.Phase == v1alpha1.AnalysisStopped)
+}
+
+func (p *pass) finding(gate string) string {
+	a, _ := p.analysis(gate)
+	return fmt.Sprintf("analysis %s ended %s%s", gate, a.Phase, because(a.Message))
+}
+
+// hold says why the release waits for a person or a time.
+func (p *pass) hold(reason, format string, args ...any) {
+	p.why(reason, format, args...)
+	p.plan.Waiting = p.plan.Waiting || p.plan.Why.Reason == reason
+}
+
+// startBackground starts the background analysis once the traffic of its starting step has moved.
+func (p *pass) startBackground() {
+	if p.Spec.Background == NoBackground || p.state.Step < p.Spec.Background {
+		return
+	}
+	if _, found := p.analysis(GateBackground); !found {
+		p.do(StartAnalysis{Gate: GateBackground, Revision: p.state.Candidate, Attempt: p.state.Attempt})
+	}
+}
+
+// stopAnalyses ends every analysis that nothing waits for any more.
+func (p *pass) stopAnalyses() {
+	for _, a := range p.Analyses {
+		running := a.Phase == "" || a.Phase == v1alpha1.AnalysisPending || a.Phase == v1alpha1.AnalysisRunning
+		if running && !p.wanted(a.Gate) {
+			p.do(StopAnalysis{Name: a.Name})
+		}
+	}
+}
+
+func (p *pass) wanted(gate string) bool {
+	switch p.state.Stage {
+	case v1alpha1.StagePromoting:
+		return gate == GateBackground
+	case v1alpha1.StageStepping:
+		if gate == GateBackground {
+			return true
+		}
+		for _, g := range p.step().Gates {
+			if g.Kind == AnalysisGate && g.Name == gate {
+				return true
+			}
+		}
+	case v1alpha1.StageIdle, v1alpha1.StageInitial, v1alpha1.StageRetreating, v1alpha1.StageAborted:
+	}
+	return false
+}

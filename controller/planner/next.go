@@ -1,0 +1,189 @@
+package planner
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// pass is one run of Next: the snapshot it reads and the plan it is making.
+type pass struct {
+	Snapshot
+	state v1alpha1.RolloutState
+	plan  Plan
+	// sized are the sizes that this pass gave to revisions, without the spare pod of a restart.
+	sized map[string]int32
+}
+
+// Next decides what to do now. It never assumes that a write has worked: it advances only when a later snapshot shows
+// the result. Applying its plan and calling it again on the outcome adds nothing.
+func Next(s Snapshot) Plan {
+	p := &pass{Snapshot: s, state: s.State, sized: map[string]int32{}}
+	p.state.ScaleDowns = append([]v1alpha1.ScaleDown(nil), s.State.ScaleDowns...)
+	p.answerCommand()
+	// A new release is persisted before anything is done for it: the attempt, which names its analyses, must be the
+	// same after a crash.
+	if p.transition() {
+		p.wakeAt(p.Now)
+		return p.finish()
+	}
+	p.act()
+	p.stopAnalyses()
+	p.restart()
+	p.forgetOldRevisions()
+	return p.finish()
+}
+
+// Blocked is the plan of a pass in which a write was refused for a reason that a person must mend, or whose spec cannot
+// be compiled. It only remembers: the clock of the deadline runs, commands are answered, and nothing is written but the
+// status.
+func Blocked(s Snapshot, problem Problem) Plan {
+	s.Problems = append([]Problem{problem}, s.Problems...)
+	if len(s.Spec.Steps) == 0 {
+		p := &pass{Snapshot: s, state: s.State}
+		p.problem()
+		return p.finish()
+	}
+	plan := Next(s)
+	plan.Actions = nil
+	return plan
+}
+
+// act does what the stage asks for.
+func (p *pass) act() {
+	if p.state.Stage == v1alpha1.StageRetreating {
+		p.retreating()
+		p.ensureStandby()
+		return
+	}
+	p.ensureStandby()
+	switch p.state.Stage {
+	case v1alpha1.StageInitial:
+		p.initial()
+	case v1alpha1.StageStepping:
+		p.stepping()
+	case v1alpha1.StagePromoting:
+		p.promoting()
+	case v1alpha1.StageAborted:
+		p.aborted()
+	case v1alpha1.StageIdle:
+		p.idle()
+	case v1alpha1.StageRetreating:
+	}
+}
+
+// finish puts the plan together.
+func (p *pass) finish() Plan {
+	if p.plan.Why.Reason == "" {
+		p.why(v1alpha1.ReasonSettling, "the rollout %s", p.situation())
+	}
+	p.plan.State = p.state
+	p.plan.Weight = p.shownWeight()
+	p.plan.Phase = p.phase()
+	if p.plan.Why.Reason != p.LastReason && noteworthy(p.plan.Why.Reason) {
+		p.event(p.plan.Stalled || p.plan.Why.Reason == v1alpha1.ReasonAnalysisInconclusive, p.plan.Why.Reason, p.plan.Why.Message)
+	}
+	return p.plan
+}
+
+// noteworthy says whether a person would act on a state that has this reason. The other reasons are either reported by
+// an event of their own when they begin, or pass by themselves.
+func noteworthy(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonAwaitingPromotion, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.ReasonPaused,
+		v1alpha1.ReasonInvalidSpec, v1alpha1.ReasonServiceNotFound, v1alpha1.ReasonRouteNotFound,
+		v1alpha1.ReasonRouteWithoutBackend, v1alpha1.ReasonRouteNotAccepted, v1alpha1.ReasonTemplateNotFound,
+		v1alpha1.ReasonReplicaSetRefused, v1alpha1.ReasonTrafficContested, v1alpha1.ReasonStableLost:
+		return true
+	}
+	return false
+}
+
+func (p *pass) phase() v1alpha1.RolloutPhase {
+	aborting := p.state.Stage == v1alpha1.StageAborted ||
+		p.state.Stage == v1alpha1.StageRetreating && p.abortReason()
+	switch {
+	case p.plan.Stalled || aborting:
+		return v1alpha1.PhaseDegraded
+	case p.plan.Waiting:
+		return v1alpha1.PhasePaused
+	case p.plan.Settled:
+		return v1alpha1.PhaseHealthy
+	default:
+		return v1alpha1.PhaseProgressing
+	}
+}
+
+// abortReason says whether the retreat under way is an abort, rather than a change of template.
+func (p *pass) abortReason() bool {
+	return p.state.Reason != v1alpha1.ReasonSuperseded && p.state.Reason != v1alpha1.ReasonReturned
+}
+
+// do adds an action to the plan.
+func (p *pass) do(a Action) { p.plan.Actions = append(p.plan.Actions, a) }
+
+// event adds an event to the plan.
+func (p *pass) event(warning bool, reason, message string) {
+	p.plan.Events = append(p.plan.Events, Event{Warning: warning, Reason: reason, Message: message})
+}
+
+// why sets the one sentence. The first to speak in a pass is the one that is heard: what holds up comes before what
+// would come later.
+func (p *pass) why(reason, format string, args ...any) {
+	if p.plan.Why.Reason == "" {
+		p.plan.Why = Why{Reason: reason, Message: fmt.Sprintf(format, args...)}
+	}
+}
+
+// wakeAt asks for another look at t, or earlier if something else asks for that.
+func (p *pass) wakeAt(t time.Time) {
+	if p.plan.WakeAt.IsZero() || t.Before(p.plan.WakeAt) {
+		p.plan.WakeAt = t
+	}
+}
+
+func (p *pass) now() metav1.MicroTime { return metav1.NewMicroTime(p.Now) }
+
+// due says whether d has passed since t, and otherwise asks for a look when it will have.
+func (p *pass) due(t metav1.MicroTime, d time.Duration) bool {
+	at := t.Add(d)
+	if !p.Now.Before(at) {
+		return true
+	}
+	p.wakeAt(at)
+	return false
+}
+
+// problem reports the first problem of the snapshot, if there is one.
+func (p *pass) problem() bool {
+	if len(p.Problems) == 0 {
+		return false
+	}
+	p.why(p.Problems[0].Reason, "%s", p.Problems[0].sentence())
+	p.plan.Stalled = true
+	return true
+}
+
+func (p Problem) sentence() string {
+	if p.Field == "" {
+		return p.Message
+	}
+	return p.Field + ": " + p.Message
+}
+
+// step is the current step, and the last one when the list became shorter.
+func (p *pass) step() Step {
+	return p.Spec.Steps[min(int(p.state.Step), len(p.Spec.Steps)-1)]
+}
+
+// position is the current step for people: "step 2/4".
+func (p *pass) position() string { return "step " + stepOf(p.state.Step, p.Spec) }
+
+func stepOf(index int32, spec Spec) string {
+	return fmt.Sprintf("%d/%d", min(int(index)+1, len(spec.Steps)), len(spec.Steps))
+}
+
+// percent writes tenths of a percent for people.
+func percent(tenths int32) string { return v1alpha1.FormatWeight(tenths) + "%" }

@@ -1,0 +1,106 @@
+package planner
+
+import "github.com/sluice-dev/sluice/api/v1alpha1"
+
+// sizeRelease sizes both revisions for a step, where Services keep them apart. Nothing shrinks before its traffic is
+// seen to have left and the data plane has settled.
+func (p *pass) sizeRelease(step Step) {
+	replicas := p.Spec.Replicas
+	stable := replicas
+	if p.Spec.Proportional {
+		stable = max(need(replicas, FullWeight-step.Weight), p.carried(p.state.Stable))
+	}
+	p.size(p.state.Stable, stable, !p.Spec.Proportional || p.quiet())
+	candidate := p.requires(step)
+	if desired := p.revision(p.state.Candidate).Desired; desired > candidate {
+		candidate = max(candidate, min(desired, p.carried(p.state.Candidate)))
+	}
+	p.size(p.state.Candidate, candidate, p.quiet())
+	p.drain()
+}
+
+// sizeEnding sizes both revisions for a promotion: the candidate in full, stable for the share it still carries.
+func (p *pass) sizeEnding() {
+	p.size(p.state.Candidate, p.Spec.Replicas, true)
+	if p.Spec.Proportional {
+		p.size(p.state.Stable, p.carried(p.state.Stable), p.quiet())
+	} else {
+		p.size(p.state.Stable, p.Spec.Replicas, true)
+	}
+	p.drain()
+}
+
+// carried is the number of pods for the share that a revision has now; what it has, when the share is unknown.
+func (p *pass) carried(hash string) int32 {
+	share := p.share(hash)
+	if share == WeightUnknown {
+		return p.revision(hash).Desired
+	}
+	return need(p.Spec.Replicas, share)
+}
+
+// quiet says whether traffic is in place and has settled, so that what it has left may shrink.
+func (p *pass) quiet() bool {
+	return !p.state.ShiftedAt.IsZero() && !p.Now.Before(p.state.ShiftedAt.Add(p.Spec.Settle)) &&
+		(p.Spec.Mode != Routed || p.Route.Accepted)
+}
+
+// size brings one revision to a number of pods. Only the target can be created: only its template is known.
+func (p *pass) size(hash string, want int32, mayShrink bool) {
+	r := p.revision(hash)
+	p.sized[hash] = want
+	want += p.spare(r)
+	switch {
+	case !p.exists(hash):
+		if hash == p.Target {
+			p.do(CreateRevision{Revision: hash, Replicas: want})
+		}
+	case want > r.Desired || want < r.Desired && mayShrink:
+		p.do(ScaleRevision{Revision: hash, Replicas: want})
+	}
+}
+
+// drain ends the pods of every revision that is neither stable nor under release: after its delay, and once no Service
+// selects it and no endpoint of it is left, so that a pod which exits at once on SIGTERM takes no request with it.
+func (p *pass) drain() {
+	kept := p.state.ScaleDowns[:0]
+	for _, d := range p.state.ScaleDowns {
+		if p.part(d.Revision) || p.revision(d.Revision).Desired == 0 {
+			continue
+		}
+		kept = append(kept, d)
+	}
+	p.state.ScaleDowns = kept
+	if len(kept) == 0 {
+		p.state.ScaleDowns = nil
+	}
+	for _, r := range p.Revisions {
+		if !p.part(r.Hash) && r.Desired > 0 && p.delayed(r.Hash) && !p.selected(r.Hash) && p.quiet() {
+			p.do(ScaleRevision{Revision: r.Hash, Replicas: 0})
+		}
+	}
+}
+
+// part says whether a revision is stable or under release.
+func (p *pass) part(hash string) bool {
+	if hash == p.state.Stable {
+		return true
+	}
+	return hash == p.state.Candidate && p.state.Stage != v1alpha1.StageAborted && p.state.Stage != v1alpha1.StageIdle
+}
+
+// delayed says whether the scale-down delay of a revision, if it has one, has passed.
+func (p *pass) delayed(hash string) bool {
+	for _, d := range p.state.ScaleDowns {
+		if d.Revision == hash {
+			return p.due(d.At, 0)
+		}
+	}
+	return true
+}
+
+// selected says whether a Service selects a revision, or still has an endpoint of it.
+func (p *pass) selected(hash string) bool {
+	return p.Active.Revision == hash || p.Standby.Revision == hash ||
+		p.Active.ready(hash) > 0 || p.Standby.ready(hash) > 0
+}

@@ -1,0 +1,204 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+)
+
+// successor is a world that one event leads to.
+type successor struct {
+	world World
+	event string
+}
+
+// helpful are the steps of other controllers that bring a cluster to what is asked of it, one at a time.
+func (w World) helpful() []successor {
+	var out []successor
+	for i := range w.Sets {
+		out = append(out, w.podSteps(i)...)
+	}
+	if w.Services {
+		if next := w.endpoints(w.Active); w.Active.Exists && next != w.Active {
+			n := w
+			n.Active = next
+			out = append(out, successor{n, "active follows its selector"})
+		}
+		if next := w.endpoints(w.Standby); w.Standby.Exists && next != w.Standby {
+			n := w
+			n.Standby = next
+			out = append(out, successor{n, "standby follows its selector"})
+		}
+	}
+	if w.Weight != w.Programmed {
+		n := w
+		n.Programmed = w.Weight
+		out = append(out, successor{n, fmt.Sprintf("the gateway programs %d", w.Weight)})
+	}
+	for i, a := range w.Analyses {
+		if a.Phase == v1alpha1.AnalysisRunning && a.Gate != planner.GateBackground {
+			n := w.verdict(i, v1alpha1.AnalysisPassed)
+			out = append(out, successor{n, a.Gate + " passes"})
+		}
+	}
+	return out
+}
+
+// podSteps are the steps of the ReplicaSet controller and the kubelet for one revision.
+func (w World) podSteps(i int) []successor {
+	set := w.Sets[i]
+	var out []successor
+	total := set.Starting + set.Ready
+	if total < set.Desired {
+		n := w
+		n.Sets[i].Starting += set.Desired - total
+		out = append(out, successor{n, Name(i) + " creates pods"})
+	}
+	if total > set.Desired {
+		n := w
+		gone := min(set.Starting, total-set.Desired)
+		n.Sets[i].Starting -= gone
+		n.Sets[i].Ready -= total - set.Desired - gone
+		out = append(out, successor{n, Name(i) + " ends pods"})
+	}
+	if set.Starting > 0 && total <= set.Desired {
+		n := w
+		n.Sets[i].Starting--
+		n.Sets[i].Ready++
+		out = append(out, successor{n, "a pod of " + Name(i) + " becomes ready"})
+	}
+	return out
+}
+
+// endpoints are what a Service's selector selects now.
+func (w World) endpoints(s Service) Service {
+	for i, set := range w.Sets {
+		s.Endpoints[i] = 0
+		if s.Selects == 0 || s.Selects == i+1 {
+			s.Endpoints[i] = set.Ready
+		}
+	}
+	return s
+}
+
+func (w World) verdict(index int, phase v1alpha1.AnalysisPhase) World {
+	w.Analyses = slices.Clone(w.Analyses)
+	w.Analyses[index].Phase = phase
+	return w
+}
+
+func (w *World) start(a planner.StartAnalysis) {
+	if w.AnalysesOf != a.Attempt {
+		w.Analyses, w.AnalysesOf = nil, a.Attempt
+	}
+	for _, have := range w.Analyses {
+		if have.Gate == a.Gate {
+			return
+		}
+	}
+	w.Analyses = append(w.Analyses, planner.Analysis{
+		Name: fmt.Sprintf("%s-%d-%s", a.Revision, a.Attempt, a.Gate), Gate: a.Gate, Phase: v1alpha1.AnalysisRunning,
+	})
+}
+
+func (w *World) stop(name string) {
+	for i, a := range w.Analyses {
+		if a.Name == name && a.Phase == v1alpha1.AnalysisRunning {
+			w.Analyses[i].Phase = v1alpha1.AnalysisStopped
+		}
+	}
+}
+
+// hostile are the events of the budget.
+func (w World) hostile() []successor {
+	out := append(w.edits(), w.commands()...)
+	for i, set := range w.Sets {
+		if w.Budget.Deaths > 0 && set.Ready > 0 {
+			n := w
+			n.Budget.Deaths--
+			n.Sets[i].Ready--
+			out = append(out, successor{n, "a pod of " + Name(i) + " dies"})
+		}
+	}
+	for i, a := range w.Analyses {
+		if w.Budget.Failures > 0 && a.Phase == v1alpha1.AnalysisRunning && w.AnalysesOf == w.State.Attempt {
+			n := w.verdict(i, v1alpha1.AnalysisFailed)
+			n.Budget.Failures--
+			out = append(out, successor{n, a.Gate + " fails"})
+		}
+	}
+	if w.Budget.Deadlines > 0 && !w.State.ProgressAt.IsZero() {
+		n := w
+		n.Budget.Deadlines--
+		n.Clock += w.Spec.Deadline
+		out = append(out, successor{n, "the deadline passes"})
+	}
+	return out
+}
+
+func (w World) edits() []successor {
+	var out []successor
+	if w.Budget.Edits > 0 {
+		n := w
+		n.Budget.Edits--
+		if w.Newest < Revisions-1 {
+			n.Newest, n.Target = w.Newest+1, w.Newest+1
+			out = append(out, successor{n, "the template becomes " + Name(n.Target)})
+		}
+		if w.Target != 0 {
+			n.Newest, n.Target = w.Newest, 0
+			out = append(out, successor{n, "the template becomes " + Name(0)})
+		}
+	}
+	if w.Budget.Pauses > 0 {
+		n := w
+		n.Budget.Pauses--
+		n.Spec.Paused = !w.Spec.Paused
+		out = append(out, successor{n, fmt.Sprintf("spec.paused becomes %v", n.Spec.Paused)})
+	}
+	if w.Budget.Scales > 0 {
+		for _, d := range []int32{-1, 1} {
+			n := w
+			n.Budget.Scales--
+			n.Spec.Replicas += d
+			n.Spec.Unavailable = min(n.Spec.Unavailable, n.Spec.Replicas)
+			out = append(out, successor{n, fmt.Sprintf("spec.replicas becomes %d", n.Spec.Replicas)})
+		}
+	}
+	return out
+}
+
+func (w World) commands() []successor {
+	var out []successor
+	send := func(action string, take func(*Budget) *int) {
+		n := w
+		left := take(&n.Budget)
+		if *left == 0 || w.State.Candidate == "" {
+			return
+		}
+		*left--
+		n.Command = v1alpha1.Command{Action: action, Revision: w.State.Candidate, ID: fmt.Sprintf("%s-%d", action, *left)}
+		out = append(out, successor{n, action})
+	}
+	send(v1alpha1.ActionAbort, func(b *Budget) *int { return &b.Aborts })
+	send(v1alpha1.ActionPromote, func(b *Budget) *int { return &b.Promotes })
+	send(v1alpha1.ActionPromoteFull, func(b *Budget) *int { return &b.Fulls })
+	send(v1alpha1.ActionRetry, func(b *Budget) *int { return &b.Retries })
+	return out
+}
+
+// wait moves the clock to the moment that the plan asks for.
+func (w World) wait(plan planner.Plan) (World, bool) {
+	at := plan.WakeAt.Sub(epoch)
+	if plan.WakeAt.IsZero() || at <= w.Clock {
+		return w, false
+	}
+	w.Clock = at
+	return w, true
+}
+
+// tick is one second, the settle time and the pause of the scenarios.
+const tick = time.Second

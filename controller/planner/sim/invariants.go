@@ -1,0 +1,289 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+)
+
+// Violation is a broken invariant.
+type Violation struct {
+	// Invariant is its name.
+	Invariant string
+	// Detail says what was written in which world.
+	Detail string
+}
+
+// invariant is a rule that every single write must keep.
+type invariant struct {
+	name string
+	// says is the rule in one sentence.
+	says string
+	// broken says how a write from one world to the next breaks the rule; empty when it does not.
+	broken func(before, after *World, a planner.Action) string
+}
+
+// writeInvariants are checked after every write against the truth of the world.
+func writeInvariants() []invariant {
+	return []invariant{
+		{"SUM", "Weights are from 0 to 100 % and add up to 100 %.", sum},
+		{"NO-EMPTY", "No write gives a Service more traffic than its ready endpoints can carry.", noEmpty},
+		{"ORDER", "No write takes pods that the present or programmed traffic of a revision needs.", order},
+		{"SELECTOR", "A Service that carries traffic keeps its selector, unless what it selects next is ready.", selector},
+		{"ABORT-STICKY", "After an abort no write raises the traffic or the size of the aborted revision.", abortSticky},
+		{"ONE-RS", "There is at most one ReplicaSet for a revision.", oneRS},
+		{"BUDGET", "Behind one Service, pods stay within replicas + surge and replicas − unavailable.", budget},
+		{"DELETE-SAFE", "A ReplicaSet is deleted only without pods, unselected, and neither stable nor candidate.", deleteSafe},
+	}
+}
+
+func sum(_, after *World, _ planner.Action) string {
+	if after.Weight < 0 || after.Weight > planner.FullWeight {
+		return fmt.Sprintf("weight %d", after.Weight)
+	}
+	return ""
+}
+
+// need is written again here, on purpose in another way than in the planner.
+func need(replicas, share int32) int32 {
+	n := replicas * share / planner.FullWeight
+	if n*planner.FullWeight < replicas*share {
+		n++
+	}
+	return n
+}
+
+func noEmpty(before, after *World, a planner.Action) string {
+	set, ok := a.(planner.SetWeight)
+	if !ok || after.Spec.Replicas == 0 {
+		return ""
+	}
+	raised, share := &after.Standby, set.Tenths
+	if set.Tenths < before.Weight {
+		raised, share = &after.Active, planner.FullWeight-set.Tenths
+	}
+	var ready int32
+	for i, n := range raised.Endpoints {
+		if raised.Selects == 0 || raised.Selects == i+1 {
+			ready += min(n, after.Sets[i].Ready)
+		}
+	}
+	least := need(after.Spec.Replicas, share)
+	retreating := set.Tenths < before.Weight && !after.Spec.Proportional
+	if retreating && after.State.Stage != v1alpha1.StagePromoting {
+		least = 1 // one ready pod of a stable at full size is enough to leave a bad version
+	}
+	died := before.deaths()
+	if ready+died < least {
+		return fmt.Sprintf("share %d on %d ready endpoints, %d needed", share, ready, least)
+	}
+	return ""
+}
+
+// deaths is how many pods have died from outside: the planner cannot have known of those that no controller has seen.
+func (w *World) deaths() int32 { return int32(initialDeaths - w.Budget.Deaths) }
+
+// initialDeaths is the budget of deaths that scenarios begin with at the most.
+const initialDeaths = 1
+
+// shareOf is the largest share of a revision by what is written and by what the gateway has programmed.
+func (w *World) shareOf(i int) int32 {
+	share := func(weight int32) int32 {
+		var s int32
+		if w.Active.Selects == i+1 {
+			s += planner.FullWeight - weight
+		}
+		if w.Standby.Selects == i+1 {
+			s += weight
+		}
+		return s
+	}
+	switch w.Spec.Mode {
+	case planner.Routed:
+		return max(share(w.Weight), share(w.Programmed))
+	case planner.Switch:
+		return share(0)
+	case planner.Ratio:
+	}
+	return 0
+}
+
+func order(before, after *World, a planner.Action) string {
+	scale, ok := a.(planner.ScaleRevision)
+	if !ok || before.Spec.Mode == planner.Ratio {
+		return ""
+	}
+	i := Index(scale.Revision)
+	if scale.Replicas >= before.Sets[i].Desired {
+		return ""
+	}
+	if least := min(need(after.Spec.Replicas, after.shareOf(i)), before.Sets[i].Desired); scale.Replicas < least {
+		return fmt.Sprintf("%s to %d pods with share %d", scale.Revision, scale.Replicas, after.shareOf(i))
+	}
+	if scale.Replicas == 0 && after.Spec.Replicas > 0 && after.Active.Endpoints[i]+after.Standby.Endpoints[i] > 0 {
+		return fmt.Sprintf("%s to 0 pods while endpoints of it are left", scale.Revision)
+	}
+	return ""
+}
+
+func selector(before, after *World, a planner.Action) string {
+	point, ok := a.(planner.PointService)
+	if !ok || before.Spec.Mode == planner.Ratio {
+		return ""
+	}
+	next := Index(point.Revision)
+	weight := before.Weight
+	carried := max(weight, before.Programmed)
+	if point.Role == planner.Active {
+		carried = max(planner.FullWeight-weight, planner.FullWeight-before.Programmed)
+	}
+	switchable := before.Spec.Mode == planner.Switch || before.Active.Selects == 0
+	if point.Role == planner.Active && switchable {
+		if next < 0 || after.Sets[next].Ready+before.deaths() < 1 && after.Spec.Replicas > 0 {
+			return fmt.Sprintf("active switched to %s without a ready pod", point.Revision)
+		}
+		return ""
+	}
+	if before.Spec.Mode == planner.Routed && carried > 0 {
+		return fmt.Sprintf("%s carries %d", point.Role, carried)
+	}
+	return ""
+}
+
+func abortSticky(before, after *World, a planner.Action) string {
+	stage := before.State.Stage
+	aborted := stage == v1alpha1.StageAborted || stage == v1alpha1.StageRetreating &&
+		before.State.Reason != v1alpha1.ReasonSuperseded && before.State.Reason != v1alpha1.ReasonReturned
+	i := Index(before.State.Candidate)
+	if !aborted || i < 0 || before.retryPending() || before.Target != i {
+		return ""
+	}
+	if after.Sets[i].Desired > before.Sets[i].Desired {
+		return fmt.Sprintf("%s grew to %d pods", Name(i), after.Sets[i].Desired)
+	}
+	_, weighed := a.(planner.SetWeight)
+	if weighed && after.Standby.Selects == i+1 && after.Weight > before.Weight {
+		return fmt.Sprintf("%s got weight %d", Name(i), after.Weight)
+	}
+	return ""
+}
+
+// retryPending says whether a retry waits for its answer.
+func (w *World) retryPending() bool {
+	return w.Command.Action == v1alpha1.ActionRetry && w.Command.ID != w.Answered
+}
+
+func oneRS(before, _ *World, a planner.Action) string {
+	if create, ok := a.(planner.CreateRevision); ok && before.Sets[Index(create.Revision)].Exists {
+		return create.Revision + " exists"
+	}
+	return ""
+}
+
+func budget(before, after *World, a planner.Action) string {
+	scaled := false
+	switch a.(type) {
+	case planner.CreateRevision, planner.ScaleRevision:
+		scaled = true
+	}
+	if !scaled || before.Spec.Mode != planner.Ratio {
+		return ""
+	}
+	var had, has, left int32
+	for i, set := range after.Sets {
+		had += max(before.Sets[i].Desired, before.Sets[i].Starting+before.Sets[i].Ready)
+		has += max(set.Desired, set.Starting+set.Ready)
+		left += min(set.Ready, set.Desired)
+	}
+	if has > had && has > after.Spec.Replicas+after.Spec.Surge {
+		return fmt.Sprintf("%d pods with %d replicas and surge %d", has, after.Spec.Replicas, after.Spec.Surge)
+	}
+	var leftBefore int32
+	for _, set := range before.Sets {
+		leftBefore += min(set.Ready, set.Desired)
+	}
+	if left < leftBefore && left < after.Spec.Replicas-after.Spec.Unavailable {
+		return fmt.Sprintf("%d available pods stay of %d, %d may be missing", left, after.Spec.Replicas, after.Spec.Unavailable)
+	}
+	return ""
+}
+
+func deleteSafe(before, _ *World, a planner.Action) string {
+	del, ok := a.(planner.DeleteRevision)
+	if !ok {
+		return ""
+	}
+	i := Index(del.Revision)
+	set := before.Sets[i]
+	if set.Desired+set.Starting+set.Ready > 0 || before.Active.Selects == i+1 || before.Standby.Selects == i+1 ||
+		del.Revision == before.State.Stable || del.Revision == before.State.Candidate {
+		return del.Revision
+	}
+	return ""
+}
+
+// passInvariants are checked on every plan.
+func passInvariants(w *World, s planner.Snapshot, plan, again planner.Plan) []Violation {
+	var out []Violation
+	add := func(name, detail string) {
+		if detail != "" {
+			out = append(out, Violation{name, detail})
+		}
+	}
+	add("TOTAL", deterministic(plan, again))
+	add("ABORT-NOW", abortNow(w, s, plan))
+	add("STEP-MONO", stepMono(w, plan))
+	return out
+}
+
+// deterministic: the same snapshot gives the same plan.
+func deterministic(plan, again planner.Plan) string {
+	if fmt.Sprint(plan) != fmt.Sprint(again) {
+		return fmt.Sprintf("%v, and then %v", plan, again)
+	}
+	return ""
+}
+
+// abortNow: the first pass that learns of an abort begins with the write that takes traffic off the candidate, if the
+// candidate has traffic and stable can take it.
+func abortNow(w *World, s planner.Snapshot, plan planner.Plan) string {
+	learned := plan.State.Stage == v1alpha1.StageRetreating && w.State.Stage != v1alpha1.StageRetreating
+	if !learned || w.Spec.Mode == planner.Ratio {
+		return ""
+	}
+	candidate, stable := Index(w.State.Candidate), Index(w.State.Stable)
+	onActive := w.Active.Selects == stable+1
+	if w.shareOf(candidate) == 0 || !onActive && w.Spec.Mode == planner.Routed || w.Spec.Proportional {
+		return ""
+	}
+	if w.Spec.Mode == planner.Routed && (w.Active.Endpoints[stable] == 0 || w.Weight == 0) {
+		return ""
+	}
+	if w.Spec.Mode == planner.Switch && w.Sets[stable].Ready == 0 {
+		return ""
+	}
+	if len(plan.Actions) == 0 {
+		return "nothing is written"
+	}
+	switch first := plan.Actions[0].(type) {
+	case planner.SetWeight:
+		if first.Tenths == 0 {
+			return ""
+		}
+	case planner.PointService:
+		if first.Role == planner.Active && first.Revision == s.State.Stable && w.Spec.Mode == planner.Switch {
+			return ""
+		}
+	}
+	return "the first write is to " + plan.Actions[0].String()
+}
+
+// stepMono: within an attempt the step never goes back.
+func stepMono(w *World, plan planner.Plan) string {
+	moving := plan.State.Stage == v1alpha1.StageStepping || plan.State.Stage == v1alpha1.StagePromoting
+	if moving && plan.State.Attempt == w.State.Attempt && plan.State.Step < w.State.Step {
+		return fmt.Sprintf("step %d after %d", plan.State.Step+1, w.State.Step+1)
+	}
+	return ""
+}

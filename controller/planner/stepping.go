@@ -1,0 +1,120 @@
+package planner
+
+import (
+	"fmt"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// stepping takes the candidate through its steps.
+func (p *pass) stepping() {
+	if p.failed() {
+		p.retreating()
+		return
+	}
+	if p.state.Full {
+		p.state.Stage = v1alpha1.StagePromoting
+		p.promoting()
+		return
+	}
+	step := p.step()
+	reached := p.reach(step)
+	if !reached {
+		p.why(v1alpha1.ReasonWaitingForPods, "%s: revision %s is being brought up", p.position(), p.state.Candidate)
+		p.watchDeadline()
+		return
+	}
+	p.state.ProgressAt = metav1.MicroTime{}
+	if p.state.GatesAt.IsZero() {
+		p.state.GatesAt = p.now()
+	}
+	p.startBackground()
+	if p.gatesHold(step) {
+		p.event(false, v1alpha1.ReasonStepCompleted, fmt.Sprintf("%s is complete: revision %s has %s of the traffic",
+			p.position(), p.state.Candidate, percent(step.Weight)))
+		p.advance()
+		p.why(v1alpha1.ReasonStepCompleted, "revision %s goes on to %s", p.state.Candidate, p.position())
+		p.wakeAt(p.Now)
+	}
+}
+
+// failed retreats when an analysis has failed or nothing has moved for too long.
+func (p *pass) failed() bool {
+	for _, a := range p.Analyses {
+		if a.Phase == v1alpha1.AnalysisFailed {
+			p.retreat(v1alpha1.ReasonAnalysisFailed, fmt.Sprintf("analysis %s failed at %s: %s", a.Gate, p.position(), a.Message))
+			return true
+		}
+	}
+	if p.deadlinePassed() {
+		p.retreat(v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("no progress for %s at %s: %d pods of %s are available",
+			p.Spec.Deadline, p.position(), p.revision(p.state.Candidate).Available, p.state.Candidate))
+		return true
+	}
+	return false
+}
+
+// watchDeadline keeps the time since the release last made progress. Only waiting for pods and traffic counts; while
+// the spec holds the release, time stands still.
+func (p *pass) watchDeadline() {
+	if p.Spec.Paused {
+		p.state.ProgressAt = metav1.MicroTime{}
+		return
+	}
+	available := p.revision(p.state.Candidate).Available
+	if p.state.ProgressAt.IsZero() || available > p.state.ProgressMark {
+		p.state.ProgressAt = p.now()
+	}
+	p.state.ProgressMark = max(p.state.ProgressMark, available)
+	p.wakeAt(p.state.ProgressAt.Add(p.Spec.Deadline))
+}
+
+// deadlinePassed says whether the last persisted progress is too long ago. It looks at the pods first: what arrived
+// just now is progress.
+func (p *pass) deadlinePassed() bool {
+	if p.state.ProgressAt.IsZero() || p.Spec.Paused {
+		return false
+	}
+	if p.revision(p.state.Candidate).Available > p.state.ProgressMark {
+		return false
+	}
+	return !p.Now.Before(p.state.ProgressAt.Add(p.Spec.Deadline))
+}
+
+// reach brings the candidate to the capacity and the share of traffic of a step. It returns true once both are
+// observed in place and the data plane has settled.
+func (p *pass) reach(step Step) bool {
+	if p.problem() {
+		return false
+	}
+	switch p.Spec.Mode {
+	case Routed:
+		return p.reachRouted(step)
+	case Switch:
+		return p.reachSwitch(step)
+	case Ratio:
+		return p.reachRatio(step)
+	}
+	return false
+}
+
+// waitForPods says how many pods are still missing, if any are.
+func (p *pass) waitForPods(hash string, need int32) bool {
+	r := p.revision(hash)
+	if r.Available >= need {
+		return false
+	}
+	p.why(v1alpha1.ReasonWaitingForPods, "%s: %d of %s of %s are available%s", p.position(), r.Available, pods(need), hash, because(r.Refused))
+	return true
+}
+
+// waitForEndpoints says how many ready endpoints a Service still lacks, or which it must lose, if any.
+func (p *pass) waitForEndpoints(s Service, hash string, need int32) bool {
+	if s.ready(hash) < need || s.others(hash) > 0 {
+		p.why(v1alpha1.ReasonWaitingForEndpoints, "%s: service %s has %d of %d ready endpoints of %s, and %d of other pods",
+			p.position(), s.Name, s.ready(hash), need, hash, s.others(hash))
+		return true
+	}
+	return false
+}

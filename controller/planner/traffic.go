@@ -1,0 +1,370 @@
+package planner
+
+import (
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// This file holds every decision that moves traffic. Two rules are behind all of them. A Service that carries weight
+// keeps its selector: traffic is first moved off it, by weight. And traffic is raised on a Service only while its ready
+// endpoints can carry it.
+
+// share is the share of traffic of a revision as the API objects have it, in tenths of a percent; WeightUnknown when
+// routes are missing or disagree.
+func (p *pass) share(hash string) int32 {
+	switch p.Spec.Mode {
+	case Ratio:
+		return p.podShare(hash)
+	case Switch:
+		if p.Active.Revision == hash {
+			return FullWeight
+		}
+		return 0
+	case Routed:
+	}
+	if p.Route.Weight == WeightUnknown {
+		return WeightUnknown
+	}
+	var share int32
+	if p.Active.Revision == hash {
+		share += FullWeight - p.Route.Weight
+	}
+	if p.Standby.Revision == hash {
+		share += p.Route.Weight
+	}
+	return share
+}
+
+// podShare is the share of a revision among all available pods.
+func (p *pass) podShare(hash string) int32 {
+	var total int64
+	for _, r := range p.Revisions {
+		total += int64(r.Available)
+	}
+	if total == 0 {
+		return 0
+	}
+	return int32(int64(FullWeight) * int64(p.revision(hash).Available) / total)
+}
+
+// shownWeight is the share of the candidate for the status.
+func (p *pass) shownWeight() int32 {
+	if p.state.Candidate == "" || p.state.Stage == v1alpha1.StageInitial {
+		return WeightUnknown
+	}
+	return p.share(p.state.Candidate)
+}
+
+// reachRouted brings a step about by the weights of routes.
+func (p *pass) reachRouted(step Step) bool {
+	p.sizeRelease(step)
+	if p.Active.Revision != p.state.Stable {
+		p.settleOn(p.state.Stable, demand{urgent: true})
+		return false
+	}
+	if !p.previews(p.state.Candidate) || p.deserted() {
+		return false
+	}
+	return p.weigh(step)
+}
+
+// deserted takes the weight off a candidate that has no ready endpoint left while stable has one. It comes back when
+// the endpoints do.
+func (p *pass) deserted() bool {
+	if p.Route.Weight == 0 || p.Standby.ready(p.state.Candidate) > 0 || p.Active.ready(p.state.Stable) == 0 ||
+		p.Spec.Replicas == 0 {
+		return false
+	}
+	p.why(v1alpha1.ReasonWaitingForEndpoints, "%s: service %s has no ready endpoint of %s left; its traffic goes to %s until it has",
+		p.position(), p.Standby.Name, p.state.Candidate, p.state.Stable)
+	p.setWeight(0)
+	return true
+}
+
+// weigh gives the candidate the weight of a step, once enough of its pods can carry it.
+func (p *pass) weigh(step Step) bool {
+	needed, weight := p.requires(step), p.Route.Weight
+	settled := p.calm(p.Route.Accepted && weight != WeightUnknown)
+	switch {
+	case weight == step.Weight:
+	case weight > step.Weight:
+		p.lower(step)
+		return false
+	case p.Spec.Paused:
+		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
+		return false
+	default:
+		if !p.waitForPods(p.state.Candidate, needed) && !p.waitForEndpoints(p.Standby, p.state.Candidate, needed) {
+			p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
+			p.setWeight(step.Weight)
+		}
+		return false
+	}
+	if !p.Route.Accepted {
+		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s waits for every gateway to accept the route", p.position(), percent(step.Weight))
+		return false
+	}
+	if p.waitForPods(p.state.Candidate, needed) || p.waitForEndpoints(p.Standby, p.state.Candidate, needed) {
+		return false
+	}
+	if !settled {
+		p.why(v1alpha1.ReasonSettling, "%s: weight %s is in place; gateways are given %s", p.position(), percent(step.Weight), p.Spec.Settle)
+	}
+	return settled
+}
+
+// lower takes weight off the candidate, as far as stable can carry it.
+func (p *pass) lower(step Step) {
+	needed := need(p.Spec.Replicas, FullWeight-step.Weight)
+	if p.waitForEndpoints(p.Active, p.state.Stable, needed) {
+		return
+	}
+	p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
+	p.setWeight(step.Weight)
+}
+
+// reachSwitch brings a step about by the selector of the active Service: the candidate is either beside stable, or has
+// all traffic.
+func (p *pass) reachSwitch(step Step) bool {
+	p.sizeRelease(step)
+	if !p.previews(p.state.Candidate) {
+		return false
+	}
+	candidate, needed := p.state.Candidate, p.requires(step)
+	if step.Weight == 0 {
+		if p.Active.Revision != p.state.Stable {
+			p.settleOn(p.state.Stable, demand{urgent: true})
+			return false
+		}
+		p.calm(true)
+		return !p.waitForPods(candidate, needed) && !p.waitForEndpoints(p.Standby, candidate, needed)
+	}
+	if p.Active.Revision == candidate {
+		return !p.waitForPods(candidate, needed) && p.settleOn(candidate, demand{ready: needed})
+	}
+	p.calm(true)
+	switch {
+	case p.waitForPods(candidate, needed) || p.waitForEndpoints(p.Standby, candidate, needed):
+	case p.Spec.Paused:
+		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), candidate)
+	default:
+		p.settleOn(candidate, demand{ready: needed})
+	}
+	return false
+}
+
+// demand is what must be there before all traffic goes to a revision.
+type demand struct {
+	// ready is the number of ready endpoints.
+	ready int32
+	// urgent asks for no more than the traffic's safety needs: the revision has been told good before, and what it
+	// replaces is to lose its traffic now.
+	urgent bool
+}
+
+// settleOn brings all traffic to one revision and onto the active Service, by writes each of which leaves traffic on
+// ready pods. It returns true once that is observed and the data plane has settled.
+func (p *pass) settleOn(hash string, d demand) bool {
+	if p.Spec.Mode == Ratio {
+		return p.unpin()
+	}
+	if !p.Active.Found {
+		p.calm(false)
+		p.why(v1alpha1.ReasonServiceNotFound, "service %s does not exist; create it", p.Active.Name)
+		return false
+	}
+	if p.Active.Revision == hash {
+		return p.unweigh(hash, d)
+	}
+	switch {
+	case p.free(d):
+		p.repoint(hash, d)
+	case p.Standby.Revision == hash:
+		p.raise(hash, d)
+	case p.Route.Weight == 0 && p.Route.Accepted:
+		p.point(Standby, hash)
+	case p.Route.Weight == 0 || p.Route.Weight == FullWeight:
+		p.why(v1alpha1.ReasonWaitingForRoute, "weight %s waits for every gateway to accept the route", percent(p.Route.Weight))
+	default:
+		// Neither Service selects the revision and both carry weight: somebody else changed a selector.
+		p.setWeight(0)
+	}
+	return false
+}
+
+// free says whether the selector of the active Service may change: in Switch mode that is the switch itself, a Service
+// that selects every revision serves the wanted one already, and otherwise it must carry no weight.
+func (p *pass) free(d demand) bool {
+	if p.Spec.Mode == Switch || p.Active.Revision == "" {
+		return true
+	}
+	if p.Route.Weight != FullWeight {
+		return false
+	}
+	return p.calm(p.Route.Accepted) || d.urgent && p.Route.Accepted
+}
+
+// repoint makes the active Service select a revision, once the revision is seen to be ready.
+func (p *pass) repoint(hash string, d demand) {
+	ready := p.revision(hash).Ready
+	switch hash {
+	case p.Standby.Revision:
+		ready = p.Standby.ready(hash)
+	default:
+		if p.Active.Revision == "" {
+			ready = p.Active.ready(hash)
+		}
+	}
+	if needed := max(d.ready, p.one()); ready < needed {
+		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s waits to select %s: %d of %s of it are ready", p.Active.Name,
+			hash, ready, pods(needed))
+		return
+	}
+	p.point(Active, hash)
+}
+
+// raise gives all weight to the standby Service, which selects the wanted revision.
+func (p *pass) raise(hash string, d demand) {
+	switch needed := max(d.ready, p.one()); {
+	case p.Route.Weight == FullWeight:
+		p.why(v1alpha1.ReasonWaitingForRoute, "weight 100%% waits for every gateway to accept the route, and to settle")
+	case p.Spec.Paused && !d.urgent:
+		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to go on", hash)
+	case p.Standby.ready(hash) < needed || p.Standby.others(hash) > 0:
+		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s has %d of %d ready endpoints of %s, and %d of other pods",
+			p.Standby.Name, p.Standby.ready(hash), needed, hash, p.Standby.others(hash))
+	default:
+		p.setWeight(FullWeight)
+	}
+}
+
+// unweigh brings the weight back to the active Service, which selects the wanted revision.
+func (p *pass) unweigh(hash string, d demand) bool {
+	exact := p.Active.others(hash) == 0 && p.Active.ready(hash) >= d.ready
+	if p.Spec.Mode == Switch || p.Route.Weight == 0 {
+		settled := p.calm(exact && (p.Spec.Mode == Switch || p.Route.Accepted))
+		if !settled {
+			p.why(v1alpha1.ReasonSettling, "traffic settles on revision %s: service %s has %d of its endpoints and %d of other pods",
+				hash, p.Active.Name, p.Active.ready(hash), p.Active.others(hash))
+		}
+		return settled
+	}
+	if d.urgent {
+		p.fallBack(hash)
+		return false
+	}
+	if p.calm(exact && p.Route.Accepted) {
+		p.setWeight(0)
+	}
+	p.why(v1alpha1.ReasonSettling, "revision %s has all traffic and service %s moves to it: %d of %d endpoints, and %d of other pods",
+		hash, p.Active.Name, p.Active.ready(hash), d.ready, p.Active.others(hash))
+	return false
+}
+
+// fallBack takes the weight off the standby Service as fast as stable can take it. With stable at full size one ready
+// endpoint is enough: a pod that stable lost to something else must not keep traffic on an aborted version.
+func (p *pass) fallBack(hash string) {
+	ready := p.Active.ready(hash)
+	var weight int32
+	switch {
+	case ready < p.one():
+		weight = FullWeight
+	case p.Spec.Proportional:
+		weight = FullWeight - carries(p.Spec.Replicas, ready)
+	}
+	if p.Route.Weight == WeightUnknown || weight < p.Route.Weight {
+		p.setWeight(weight)
+		return
+	}
+	p.calm(p.Route.Accepted)
+	reason := v1alpha1.ReasonRetreating
+	if ready == 0 {
+		reason = v1alpha1.ReasonStableLost
+	}
+	p.why(reason, "weight %s stays until more than %d of %s of %s are ready endpoints of service %s",
+		percent(p.Route.Weight), ready, pods(p.Spec.Replicas), hash, p.Active.Name)
+}
+
+// one is the least number of ready endpoints that traffic may go to; none are needed where there are no replicas.
+func (p *pass) one() int32 { return min(1, p.Spec.Replicas) }
+
+// unpin makes the active Service select the pods of every revision, which is how pods share traffic by their number.
+// Pods of a revision that should have no traffic must be gone first.
+func (p *pass) unpin() bool {
+	if p.Active.Name == "" || !p.Active.Found || p.Active.Revision == "" {
+		return true
+	}
+	for _, r := range p.Revisions {
+		expected := r.Hash == p.state.Stable || r.Hash == p.state.Candidate && p.state.Stage != v1alpha1.StageAborted &&
+			p.state.Stage != v1alpha1.StageRetreating
+		if r.Created > 0 && !expected {
+			return true
+		}
+	}
+	p.point(Active, "")
+	return false
+}
+
+// previews makes the standby Service select a revision. It carries no weight then.
+func (p *pass) previews(hash string) bool {
+	switch {
+	case p.Standby.Name == "" || p.Standby.Revision == hash && p.Standby.Found:
+		return true
+	case !p.Standby.Found:
+		return false // ensureStandby has asked for it
+	case p.Spec.Mode != Routed || p.Route.Weight == 0 && p.Route.Accepted:
+		p.point(Standby, hash)
+	case p.Route.Weight == 0:
+		p.why(v1alpha1.ReasonWaitingForRoute, "service %s waits to select %s until every gateway has accepted weight 0%%",
+			p.Standby.Name, hash)
+	default:
+		p.setWeight(0)
+	}
+	return false
+}
+
+// ensureStandby creates the standby Service when it is absent. Routes that name it cannot resolve before.
+func (p *pass) ensureStandby() {
+	if p.Standby.Name == "" || p.Standby.Found || !p.Active.Found {
+		return
+	}
+	revision := p.state.Stable
+	if revision == "" {
+		revision = p.state.Candidate
+	}
+	p.calm(false)
+	p.do(CreateStandby{Revision: revision})
+	p.why(v1alpha1.ReasonServiceNotFound, "service %s is being created", p.Standby.Name)
+}
+
+// calm says whether traffic has been in place for the settle time. Each write that moves traffic starts the time
+// again.
+func (p *pass) calm(inPlace bool) bool {
+	if !inPlace {
+		p.state.ShiftedAt = metav1.MicroTime{}
+		return false
+	}
+	if p.state.ShiftedAt.IsZero() {
+		p.state.ShiftedAt = p.now()
+	}
+	return p.due(p.state.ShiftedAt, p.Spec.Settle)
+}
+
+func (p *pass) setWeight(tenths int32) {
+	p.calm(false)
+	p.do(SetWeight{Tenths: tenths})
+	p.why(v1alpha1.ReasonWaitingForRoute, "the weight of service %s is being set to %s", p.Standby.Name, percent(tenths))
+}
+
+func (p *pass) point(role Role, hash string) {
+	p.calm(false)
+	p.do(PointService{Role: role, Revision: hash})
+	name := p.Active.Name
+	if role == Standby {
+		name = p.Standby.Name
+	}
+	if hash == "" {
+		hash = "every revision"
+	}
+	p.why(v1alpha1.ReasonSettling, "service %s is being pointed at %s", name, hash)
+}

@@ -1,0 +1,123 @@
+package planner
+
+import (
+	"fmt"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// transition follows a change of what the spec asks for. It returns true when a release begins: the state is then
+// persisted before anything is done.
+func (p *pass) transition() (begun bool) {
+	switch p.state.Stage {
+	case v1alpha1.StageIdle, v1alpha1.StageAborted:
+		return p.fromRest()
+	case v1alpha1.StageInitial:
+		return p.fromInitial()
+	case v1alpha1.StageStepping, v1alpha1.StagePromoting:
+		p.fromRelease()
+		return p.state.Stage == v1alpha1.StageStepping && p.state.Attempt != p.State.Attempt
+	case v1alpha1.StageRetreating:
+	}
+	return false
+}
+
+func (p *pass) fromRest() bool {
+	switch {
+	case p.state.Stable == "":
+		p.state = v1alpha1.RolloutState{
+			Stage: v1alpha1.StageInitial, Candidate: p.Target, Attempt: p.state.Attempt + 1, StartedAt: p.now(),
+			CollisionCount: p.state.CollisionCount,
+		}
+		p.why(v1alpha1.ReasonReleaseStarted, "the first revision %s comes up with %s", p.Target, pods(p.Spec.Replicas))
+		p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
+		return true
+	case p.Target == p.state.Stable:
+		if p.state.Stage == v1alpha1.StageAborted {
+			p.rest()
+		}
+		return false
+	case p.state.Stage == v1alpha1.StageAborted && p.Target == p.state.Candidate:
+		return false
+	case p.Spec.Paused || len(p.Problems) > 0:
+		return false
+	}
+	p.start(p.Target)
+	return true
+}
+
+func (p *pass) fromInitial() bool {
+	if p.Target == p.state.Candidate {
+		return false
+	}
+	p.record(v1alpha1.OutcomeSuperseded, v1alpha1.ReasonSuperseded, fmt.Sprintf("the template changed to %s", p.Target))
+	p.state.Candidate, p.state.Attempt, p.state.StartedAt = p.Target, p.state.Attempt+1, p.now()
+	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
+	p.why(v1alpha1.ReasonReleaseStarted, "the first revision is now %s, with %s", p.Target, pods(p.Spec.Replicas))
+	return true
+}
+
+func (p *pass) fromRelease() {
+	switch p.Target {
+	case p.state.Candidate:
+	case p.state.Stable:
+		p.retreat(v1alpha1.ReasonReturned, fmt.Sprintf("the template is again that of the stable revision %s", p.state.Stable))
+	default:
+		p.retreat(v1alpha1.ReasonSuperseded, fmt.Sprintf("the template changed to %s", p.Target))
+	}
+}
+
+// start begins a release of a revision at its first step.
+func (p *pass) start(revision string) {
+	p.state = v1alpha1.RolloutState{
+		Stage:          v1alpha1.StageStepping,
+		Stable:         p.state.Stable,
+		Candidate:      revision,
+		CollisionCount: p.state.CollisionCount,
+		Attempt:        p.state.Attempt + 1,
+		StartedAt:      p.now(),
+		ScaleDowns:     p.state.ScaleDowns,
+		RestartAt:      p.state.RestartAt,
+	}
+	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %d steps; %s is stable", revision, len(p.Spec.Steps), p.state.Stable)
+	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
+}
+
+// advance takes the next step, or goes on to the promotion after the last.
+func (p *pass) advance() {
+	p.state.Step++
+	p.state.GatesAt, p.state.ProgressAt = metav1.MicroTime{}, metav1.MicroTime{}
+	p.state.ProgressMark, p.state.Promoted = 0, false
+	if int(p.state.Step) >= len(p.Spec.Steps) {
+		p.state.Step = int32(len(p.Spec.Steps)) - 1
+		p.state.Stage = v1alpha1.StagePromoting
+	}
+}
+
+// retreat sends all traffic back to stable, for a reason.
+func (p *pass) retreat(reason, message string) {
+	p.state.Stage = v1alpha1.StageRetreating
+	p.state.Reason, p.state.Message = reason, message
+	p.state.GatesAt, p.state.ProgressAt = metav1.MicroTime{}, metav1.MicroTime{}
+	p.state.Promoted, p.state.Full = false, false
+	if p.abortReason() {
+		p.event(true, reason, fmt.Sprintf("revision %s is aborted: %s; traffic goes back to %s", p.state.Candidate, message, p.state.Stable))
+	}
+}
+
+// rest forgets the candidate: stable is what the spec asks for, or what is left.
+func (p *pass) rest() {
+	p.state.Stage, p.state.Candidate, p.state.Step = v1alpha1.StageIdle, "", 0
+	p.state.Reason, p.state.Message = "", ""
+	p.state.GatesAt, p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, metav1.MicroTime{}, 0
+	p.state.Promoted, p.state.Full = false, false
+}
+
+// record notes how the release under way ended.
+func (p *pass) record(outcome v1alpha1.Outcome, reason, message string) {
+	p.plan.Record = &v1alpha1.ReleaseRecord{
+		Revision: p.state.Candidate, Outcome: outcome, Reason: reason, Message: message,
+		Step: stepOf(p.state.Step, p.Spec), StartedAt: p.state.StartedAt, EndedAt: p.now(),
+	}
+}
