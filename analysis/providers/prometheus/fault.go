@@ -1,0 +1,105 @@
+package prometheus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+	"unicode"
+
+	prometheusv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+
+	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// explain turns the error of a query into a fault: which field it is about, and what would help.
+func (t target) explain(err error, limit time.Duration) *analysis.Fault {
+	var answer *prometheusv1.Error
+	switch {
+	case errors.As(err, &answer):
+		return t.explainAnswer(answer)
+	case errors.Is(err, errForbidden):
+		return &analysis.Fault{
+			Reason: v1alpha1.ReasonAddressInvalid, Field: fieldAddress, Cause: err,
+			Message: fmt.Sprintf("%s leads to the loopback or a link-local network; name a server in the cluster", t.address),
+		}
+	case errors.Is(err, errRedirect):
+		return t.unreachable("it redirects, which is not followed; write the address that it redirects to", err)
+	case errors.Is(err, errTooLarge):
+		return &analysis.Fault{
+			Reason: v1alpha1.ReasonQueryInvalid, Field: fieldQuery, Cause: err,
+			Message: fmt.Sprintf("the answer is larger than %d bytes; ask for one number", MaxBody),
+		}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &analysis.Fault{
+			Reason: v1alpha1.ReasonProviderUnreachable, Field: fieldTimeout, Cause: err,
+			Message: fmt.Sprintf("%s%s did not answer within %s; check the server, or allow it more time (at most %s)",
+				t.address, t.origin, limit, MaxTimeout),
+		}
+	}
+	return t.unreachable(network(err), err)
+}
+
+// explainAnswer explains an error that the server itself gave.
+func (t target) explainAnswer(answer *prometheusv1.Error) *analysis.Fault {
+	switch answer.Type {
+	case prometheusv1.ErrBadData, prometheusv1.ErrExec:
+		return &analysis.Fault{
+			Reason: v1alpha1.ReasonQueryInvalid, Field: fieldQuery, Cause: answer,
+			Message: "the server refuses the query: " + printable(answer.Msg, shownText),
+		}
+	case prometheusv1.ErrTimeout, prometheusv1.ErrCanceled:
+		return &analysis.Fault{
+			Reason: v1alpha1.ReasonProviderUnreachable, Field: fieldTimeout, Cause: answer,
+			Message: fmt.Sprintf("%s%s gave up on the query; make it cheaper, or allow it more time", t.address, t.origin),
+		}
+	case prometheusv1.ErrServer:
+		return t.unreachable("it answers with a "+answer.Msg+"; check the server", answer)
+	case prometheusv1.ErrClient:
+		return t.unreachable("it answers with a "+answer.Msg+"; write the base address of the API, which is what stands "+
+			"before /api/v1/query, of a server that asks for no password", answer)
+	case prometheusv1.ErrBadResponse:
+	}
+	return t.unreachable("its answer is not one of the Prometheus HTTP API; write the base address, which is what stands "+
+		"before /api/v1/query", answer)
+}
+
+// unreachable is the fault of a server that gives no usable answer.
+func (t target) unreachable(why string, cause error) *analysis.Fault {
+	return &analysis.Fault{
+		Reason: v1alpha1.ReasonProviderUnreachable, Field: fieldAddress, Cause: cause,
+		Message: fmt.Sprintf("cannot use %s%s: %s", t.address, t.origin, why),
+	}
+}
+
+// network describes an error below HTTP. Only errors that hold nothing a server sent are passed on: what a port that
+// speaks another protocol says is nobody's business.
+func network(err error) string {
+	var operation *net.OpError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &operation):
+		return printable(operation.Error(), shownText) + "; check the address, and that the server runs"
+	case errors.As(err, &certificate):
+		return printable(certificate.Error(), shownText) + "; use an address that its certificate names"
+	}
+	return "it does not answer as a Prometheus does; check the address"
+}
+
+// printable takes control characters out of a text and cuts it.
+func printable(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}

@@ -1,0 +1,201 @@
+// Package prometheus measures with instant queries of the Prometheus HTTP API, which Thanos, Mimir, VictoriaMetrics and
+// others speak too.
+//
+// One query must give one number: a scalar, or a vector with one element. An empty vector is no data. Several elements
+// are an error that shows their labels, because choosing one of them would be a guess.
+//
+// Servers are not trusted. An answer is read up to 1 MiB after decompression, and for at most the timeout; redirects are
+// not followed; what a server sends shows up in messages only where it is the error text of the API itself. An address
+// that stands in a metric, and so was written by whoever may write templates, is not asked when it leads to the loopback
+// or a link-local network, where machines keep their credentials. That is decided on the IP address, after its name has
+// been resolved.
+package prometheus
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+	prometheusv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+
+	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+const (
+	// DefaultTimeout bounds a query whose metric sets no timeout.
+	DefaultTimeout = 10 * time.Second
+	// MaxTimeout bounds every query, whatever its metric asks for: a worker waits for it.
+	MaxTimeout = 60 * time.Second
+	// MaxBody is the largest answer, in bytes, that is read. One number takes about 100.
+	MaxBody = 1 << 20
+
+	fieldAddress = "provider.prometheus.address"
+	fieldQuery   = "provider.prometheus.query"
+	fieldTimeout = "provider.prometheus.timeout"
+
+	shownSeries = 3   // in a message about several series
+	shownText   = 300 // bytes of a text that a server sent
+)
+
+// Options say whom to ask.
+type Options struct {
+	// DefaultAddress is asked when a metric names no address: the value of --prometheus-address. It may be empty, and
+	// may lead anywhere, as whoever runs the controller has set it.
+	DefaultAddress string
+	// AllowLoopback lets the addresses of metrics lead to the loopback and link-local networks. It is for a controller
+	// that runs outside a cluster.
+	AllowLoopback bool
+}
+
+// Provider asks Prometheus servers.
+type Provider struct {
+	address string
+	own     http.Client // for the default address
+	foreign http.Client // for addresses from metrics
+}
+
+// New makes a provider. The error says that the default address is none.
+func New(options Options) (*Provider, error) {
+	if options.DefaultAddress != "" {
+		if err := checkAddress(options.DefaultAddress); err != nil {
+			return nil, fmt.Errorf("--prometheus-address: %w", err)
+		}
+	}
+	guard := refuseLocal
+	if options.AllowLoopback {
+		guard = nil
+	}
+	return &Provider{address: options.DefaultAddress, own: newClient(nil), foreign: newClient(guard)}, nil
+}
+
+// Measure asks one instant query for the moment query.At.
+func (p *Provider) Measure(ctx context.Context, query analysis.Query) (analysis.Reading, error) {
+	source := query.Source.Prometheus
+	if source == nil {
+		return analysis.Reading{}, &analysis.Fault{
+			Reason: v1alpha1.ReasonQueryInvalid, Field: "provider.prometheus", Message: "it is not set",
+		}
+	}
+	where, err := p.target(source.Address)
+	if err != nil {
+		return analysis.Reading{}, err
+	}
+	client, err := api.NewClient(api.Config{Address: where.address, Client: where.client})
+	if err != nil {
+		return analysis.Reading{}, addressFault(err)
+	}
+	limit := timeout(source)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	value, warnings, err := prometheusv1.NewAPI(client).Query(limited, source.Query, query.At, prometheusv1.WithTimeout(limit))
+	if err != nil {
+		return analysis.Reading{}, where.explain(err, limit)
+	}
+	reading, err := read(value)
+	reading.Warnings = clean(warnings)
+	return reading, err
+}
+
+// target is a server to ask.
+type target struct {
+	address string
+	origin  string // for messages: where the address was written
+	client  *http.Client
+}
+
+// target chooses between the address of a metric and the default.
+func (p *Provider) target(address string) (target, error) {
+	switch {
+	case address == "" && p.address == "":
+		return target{}, &analysis.Fault{
+			Reason: v1alpha1.ReasonAddressInvalid, Field: fieldAddress,
+			Message: "there is no server to ask; set this field, or --prometheus-address of the controller",
+		}
+	case address == "" || address == p.address:
+		return target{address: p.address, origin: " (from --prometheus-address)", client: &p.own}, nil
+	}
+	if err := checkAddress(address); err != nil {
+		return target{}, addressFault(err)
+	}
+	return target{address: address, client: &p.foreign}, nil
+}
+
+// addressFault is the fault of an address that cannot be asked.
+func addressFault(err error) *analysis.Fault {
+	return &analysis.Fault{Reason: v1alpha1.ReasonAddressInvalid, Field: fieldAddress, Message: err.Error(), Cause: err}
+}
+
+// timeout of one query: that of the metric, within bounds.
+func timeout(source *v1alpha1.PrometheusMetric) time.Duration {
+	if source.Timeout == nil || source.Timeout.Duration <= 0 {
+		return DefaultTimeout
+	}
+	return min(source.Timeout.Duration, MaxTimeout)
+}
+
+// read takes the one number out of an answer.
+func read(value model.Value) (analysis.Reading, error) {
+	switch v := value.(type) {
+	case *model.Scalar:
+		return analysis.Reading{Value: float64(v.Value), Found: true}, nil
+	case model.Vector:
+		return readVector(v)
+	case model.Matrix:
+		return analysis.Reading{}, queryFault(v1alpha1.ReasonQueryInvalid,
+			`it gives a range of samples; turn it into one number, such as with rate(…[5m]) and sum(…)`)
+	}
+	return analysis.Reading{}, queryFault(v1alpha1.ReasonQueryInvalid,
+		"it gives no number; write one that gives a scalar or a vector")
+}
+
+// readVector takes the number out of a vector with one element.
+func readVector(v model.Vector) (analysis.Reading, error) {
+	switch {
+	case len(v) == 0:
+		return analysis.Reading{}, nil
+	case len(v) > 1:
+		return analysis.Reading{}, queryFault(v1alpha1.ReasonAmbiguous, fmt.Sprintf(
+			"it gives %d series where one number is needed: %s; aggregate them, such as with sum(…) or max(…)",
+			len(v), series(v)))
+	case v[0] == nil, v[0].Histogram == nil && v[0].Timestamp == 0:
+		// A value that is left out decodes to 0 at time 0. A server repeats the time it was asked for, which is never 0.
+		return analysis.Reading{}, queryFault(v1alpha1.ReasonProviderUnreachable, "the answer holds a series without a value")
+	case v[0].Histogram != nil:
+		return analysis.Reading{}, queryFault(v1alpha1.ReasonQueryInvalid,
+			"it gives a histogram; take one number from it, such as with histogram_quantile(0.99, …)")
+	}
+	return analysis.Reading{Value: float64(v[0].Value), Found: true}, nil
+}
+
+// series shows the labels of the first elements of a vector.
+func series(v model.Vector) string {
+	var shown []string
+	for _, sample := range v[:min(len(v), shownSeries)] {
+		if sample != nil {
+			shown = append(shown, printable(sample.Metric.String(), shownText/shownSeries))
+		}
+	}
+	if len(v) > shownSeries {
+		shown = append(shown, "…")
+	}
+	return strings.Join(shown, ", ")
+}
+
+// clean makes the warnings of a server fit for people.
+func clean(warnings prometheusv1.Warnings) []string {
+	var texts []string
+	for _, warning := range warnings[:min(len(warnings), shownSeries)] {
+		texts = append(texts, printable(warning, shownText))
+	}
+	return texts
+}
+
+// queryFault is the fault of a query, or of its answer.
+func queryFault(reason, message string) *analysis.Fault {
+	return &analysis.Fault{Reason: reason, Field: fieldQuery, Message: message}
+}

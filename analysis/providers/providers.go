@@ -1,0 +1,65 @@
+// Package providers is the one list of the providers that are compiled in.
+package providers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Options configure all providers.
+type Options struct {
+	// Prometheus configures the provider of provider.prometheus.
+	Prometheus prometheus.Options
+}
+
+// Set is all providers as one: it passes a query on to the one that its source names.
+type Set struct {
+	entries []entry
+}
+
+// entry is one provider and how to know that a metric is meant for it.
+type entry struct {
+	field string
+	meant func(v1alpha1.MetricProvider) bool
+	asks  analysis.Provider
+}
+
+// New makes all providers. To add one, add an entry here, and its field in v1alpha1.MetricProvider. The error says which
+// option cannot be used.
+func New(options Options) (*Set, error) {
+	prom, err := prometheus.New(options.Prometheus)
+	if err != nil {
+		return nil, err
+	}
+	return &Set{entries: []entry{
+		{"prometheus", func(p v1alpha1.MetricProvider) bool { return p.Prometheus != nil }, prom},
+	}}, nil
+}
+
+// Measure asks the provider that the source of the query names.
+func (s *Set) Measure(ctx context.Context, query analysis.Query) (analysis.Reading, error) {
+	var chosen *entry
+	for i := range s.entries {
+		candidate := &s.entries[i]
+		if !candidate.meant(query.Source) {
+			continue
+		}
+		if chosen != nil {
+			return analysis.Reading{}, fault(fmt.Sprintf("%s and %s are both set; keep one", chosen.field, candidate.field))
+		}
+		chosen = candidate
+	}
+	if chosen == nil {
+		return analysis.Reading{}, fault("no provider is set; write provider.prometheus")
+	}
+	return chosen.asks.Measure(ctx, query)
+}
+
+// fault is the fault of a metric that does not name exactly one provider.
+func fault(message string) *analysis.Fault {
+	return &analysis.Fault{Reason: v1alpha1.ReasonQueryInvalid, Field: "provider", Message: message}
+}

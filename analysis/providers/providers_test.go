@@ -1,0 +1,54 @@
+package providers
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+func TestMeasureAsksTheNamedProvider(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"scalar","result":[1,"0.25"]}}`))
+	}))
+	defer server.Close()
+	set, err := New(Options{Prometheus: prometheus.Options{DefaultAddress: server.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := v1alpha1.MetricProvider{Prometheus: &v1alpha1.PrometheusMetric{Query: "up"}}
+	reading, err := set.Measure(t.Context(), analysis.Query{Source: source})
+	if err != nil || reading.Value != 0.25 {
+		t.Errorf("got %+v and error %v, want 0.25", reading, err)
+	}
+}
+
+func TestMeasureWithoutProvider(t *testing.T) {
+	set, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = set.Measure(t.Context(), analysis.Query{})
+	if err == nil || !strings.HasPrefix(err.Error(), "provider: ") {
+		t.Errorf("got error %v, want one about the field provider", err)
+	}
+}
+
+func TestMeasureWithTwoProviders(t *testing.T) {
+	both := func(v1alpha1.MetricProvider) bool { return true }
+	set := &Set{entries: []entry{{"one", both, nil}, {"two", both, nil}}}
+	_, err := set.Measure(t.Context(), analysis.Query{})
+	if err == nil || !strings.Contains(err.Error(), "one and two") {
+		t.Errorf("got error %v, want one that names both", err)
+	}
+}
+
+func TestNewChecksOptions(t *testing.T) {
+	if _, err := New(Options{Prometheus: prometheus.Options{DefaultAddress: "ftp://x"}}); err == nil {
+		t.Error("got no error for an address that is none")
+	}
+}
