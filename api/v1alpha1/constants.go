@@ -8,6 +8,8 @@ const (
 	LabelRollout = "sluice.dev/rollout"
 	// LabelRevision is the hash of the candidate, on AnalysisRuns.
 	LabelRevision = "sluice.dev/revision"
+	// LabelAttempt is the attempt of the release, on AnalysisRuns.
+	LabelAttempt = "sluice.dev/attempt"
 	// AnnotationCommand carries a command: <action>/<revision>/<request id>.
 	AnnotationCommand = "sluice.dev/command"
 	// AnnotationRevisionNumber is the number of a revision on its ReplicaSet, 1 for the first, as a Deployment counts them.
@@ -98,6 +100,8 @@ const (
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonServiceNotFound: a Service that the spec names does not exist.
 	ReasonServiceNotFound = "ServiceNotFound"
+	// ReasonServiceMismatch: a Service that the spec names selects other pods, lacks a port, or is someone else's.
+	ReasonServiceMismatch = "ServiceMismatch"
 	// ReasonRouteNotFound: a route that the spec names does not exist.
 	ReasonRouteNotFound = "RouteNotFound"
 	// ReasonRouteWithoutBackend: a route has no rule that sends requests to the active Service.
@@ -114,6 +118,8 @@ const (
 	ReasonTrafficContested = "TrafficContested"
 	// ReasonReplicaSetRefused: the API server refused the ReplicaSet of a revision.
 	ReasonReplicaSetRefused = "ReplicaSetRefused"
+	// ReasonWriteRefused: the API server refused a change of something other than a ReplicaSet.
+	ReasonWriteRefused = "WriteRefused"
 	// ReasonCommandIgnored: a command did not apply.
 	ReasonCommandIgnored = "CommandIgnored"
 )

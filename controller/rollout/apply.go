@@ -1,0 +1,132 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+)
+
+// apply performs the actions of a plan in their order and stops at the first that fails. Every write is one that is
+// harmless when it is repeated, and that fails when the object has changed since it was observed: a second controller
+// that still thinks it leads gets a conflict, and so does a decision made from an old view.
+func (r *Reconciler) apply(ctx context.Context, w *world, actions []planner.Action) error {
+	for _, action := range actions {
+		if err := r.perform(ctx, w, action); err != nil {
+			return explain(action, err)
+		}
+		log.FromContext(ctx).V(1).Info("performed an action", "action", action.String())
+	}
+	return nil
+}
+
+// perform carries out one action.
+func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Action) error {
+	switch a := action.(type) {
+	case planner.CreateRevision:
+		return r.createRevision(ctx, w, a)
+	case planner.ScaleRevision:
+		return r.scaleRevision(ctx, w, a)
+	case planner.DeleteRevision:
+		return r.deleteRevision(ctx, w, a)
+	case planner.CreateStandby:
+		return r.createStandby(ctx, w, a)
+	case planner.PointService:
+		return r.pointService(ctx, w, a)
+	case planner.SetWeight:
+		return r.setWeight(ctx, w, a)
+	case planner.StartAnalysis:
+		return r.startAnalysis(ctx, w, a)
+	case planner.StopAnalysis:
+		return r.stopAnalysis(ctx, w, a)
+	case planner.RestartPods:
+		return r.restartPods(ctx, w, a)
+	}
+	return fmt.Errorf("there is no way to %s", action)
+}
+
+// setWeight writes the share of the standby Service to every route. In a cluster that serves no routes there is nothing
+// to write, and a problem that tells of it.
+func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeight) error {
+	if w.router == nil {
+		return nil
+	}
+	return w.router.Apply(ctx, w.target, a.Tenths)
+}
+
+// refused is a write that will not succeed until a person mends something.
+type refused struct {
+	problem planner.Problem
+	cause   error
+}
+
+func (e *refused) Error() string { return fmt.Sprintf("%s: %s", e.problem.Reason, e.problem.Message) }
+
+func (e *refused) Unwrap() error { return e.cause }
+
+// explain makes a problem of a write that the API server understood and refused. Every other error passes by itself: a
+// conflict, a time-out, a server that cannot be reached.
+func explain(action planner.Action, err error) error {
+	var already *refused
+	if errors.As(err, &already) || !refusal(err) {
+		return err
+	}
+	problem := planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Message: cut(fmt.Sprintf(
+		"the API server refuses to %s: %s", action, oneLine(err)), maxMessage)}
+	switch action.(type) {
+	case planner.CreateRevision, planner.ScaleRevision:
+		problem.Reason, problem.Field = v1alpha1.ReasonReplicaSetRefused, "spec.template"
+	}
+	return &refused{problem: problem, cause: err}
+}
+
+// refusal says whether an error is a no of the API server to what was asked: a template that is no template, a quota
+// that is used up, a policy, a missing permission. What happens to a namespace on its way out is none.
+func refusal(err error) bool {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return false
+	}
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
+		apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsMethodNotSupported(err)
+}
+
+// patch changes some fields of an object, if it is still as it was observed.
+func (r *Reconciler) patch(ctx context.Context, obj client.Object, fields map[string]any) error {
+	metadata, ok := fields["metadata"].(map[string]any)
+	if !ok {
+		metadata = map[string]any{}
+		fields["metadata"] = metadata
+	}
+	metadata["resourceVersion"] = obj.GetResourceVersion()
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	changed, ok := obj.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("%T is no object", obj)
+	}
+	return r.writes.Patch(ctx, changed, client.RawPatch(types.MergePatchType, data))
+}
+
+// remove deletes an object, if it is still the one, and as it was observed.
+func (r *Reconciler) remove(ctx context.Context, obj client.Object) error {
+	uid, version := obj.GetUID(), obj.GetResourceVersion()
+	return client.IgnoreNotFound(r.writes.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &version},
+		client.PropagationPolicy(metav1.DeletePropagationBackground)))
+}
+
+// ownerOf says that a Rollout owns what it makes: it goes when the Rollout goes.
+func ownerOf(rollout *v1alpha1.Rollout) metav1.OwnerReference {
+	return *metav1.NewControllerRef(rollout, v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind))
+}

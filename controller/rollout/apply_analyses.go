@@ -1,0 +1,99 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/controller/revision"
+)
+
+// keptAttempts is how many releases of a Rollout keep their AnalysisRuns: as many as its history has records.
+const keptAttempts = 10
+
+// startAnalysis creates the AnalysisRun of a gate. Its name follows from the release and the gate, so that a gate is
+// measured once however often this is repeated.
+func (r *Reconciler) startAnalysis(ctx context.Context, w *world, a planner.StartAnalysis) error {
+	all := gates(&w.rollout.Spec)
+	i := slices.IndexFunc(all, func(g gate) bool { return g.name == a.Gate })
+	if i < 0 {
+		return fmt.Errorf("the spec has no analysis for gate %s", a.Gate)
+	}
+	spec, problem, err := r.resolve(ctx, w, all[i], a.Revision)
+	if err != nil {
+		return err
+	}
+	if problem != nil {
+		return &refused{problem: *problem}
+	}
+	run := &v1alpha1.AnalysisRun{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: w.rollout.Namespace,
+			Name:      revision.AnalysisRunName(w.rollout.Name, a.Revision, a.Attempt, a.Gate),
+			Labels: map[string]string{
+				v1alpha1.LabelRollout:  revision.LabelValue(w.rollout.Name),
+				v1alpha1.LabelRevision: a.Revision,
+				v1alpha1.LabelAttempt:  strconv.Itoa(int(a.Attempt)),
+			},
+			OwnerReferences: []metav1.OwnerReference{ownerOf(w.rollout)},
+		},
+		Spec: spec,
+	}
+	err = r.writes.Create(ctx, run)
+	if apierrors.IsAlreadyExists(err) {
+		return r.existingRun(ctx, w, run.Name)
+	}
+	return err
+}
+
+// existingRun finds out whose the AnalysisRun is that has the name of ours. That of a Rollout of the same name that was
+// deleted says nothing about this one.
+func (r *Reconciler) existingRun(ctx context.Context, w *world, name string) error {
+	existing := &v1alpha1.AnalysisRun{}
+	if err := r.live.Get(ctx, client.ObjectKey{Namespace: w.rollout.Namespace, Name: name}, existing); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if metav1.IsControlledBy(existing, w.rollout) || existing.DeletionTimestamp != nil {
+		return &unsettledError{what: "AnalysisRun " + name}
+	}
+	return &refused{problem: planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Message: fmt.Sprintf(
+		"AnalysisRun %q exists and does not belong to this Rollout: delete it", name)}}
+}
+
+// stopAnalysis asks an AnalysisRun to end without a verdict.
+func (r *Reconciler) stopAnalysis(ctx context.Context, w *world, a planner.StopAnalysis) error {
+	i := slices.IndexFunc(w.runs, func(run v1alpha1.AnalysisRun) bool { return run.Name == a.Name })
+	if i < 0 || w.runs[i].Spec.Terminate {
+		return nil
+	}
+	return r.patch(ctx, &w.runs[i], map[string]any{"spec": map[string]any{"terminate": true}})
+}
+
+// forgetOldRuns deletes the AnalysisRuns of releases beyond the last ten. Those of the release under way stay, and so
+// does a run that is still measuring: the planner stops it first.
+func (r *Reconciler) forgetOldRuns(ctx context.Context, w *world) error {
+	var attempts []string
+	for i := range w.runs {
+		run := &w.runs[i]
+		attempt := run.Labels[v1alpha1.LabelRevision] + "/" + run.Labels[v1alpha1.LabelAttempt]
+		if !slices.Contains(attempts, attempt) {
+			attempts = append(attempts, attempt)
+		}
+		current := slices.ContainsFunc(w.snapshot.Analyses, func(a planner.Analysis) bool { return a.Name == run.Name })
+		if len(attempts) <= keptAttempts || current || !analysis.Ended(run.Status.Phase) {
+			continue
+		}
+		if err := r.remove(ctx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/controller/revision"
+)
+
+// errCollision says that somebody else's ReplicaSet has the name of the target: its hash must change.
+type collisionError struct{ name string }
+
+func (e *collisionError) Error() string {
+	return fmt.Sprintf("ReplicaSet %s exists and belongs to somebody else", e.name)
+}
+
+// errUnsettled says that the cache does not show yet what the API server has: look again.
+type unsettledError struct{ what string }
+
+func (e *unsettledError) Error() string { return e.what + " is not in the cache yet" }
+
+// createRevision creates the ReplicaSet of the target.
+func (r *Reconciler) createRevision(ctx context.Context, w *world, a planner.CreateRevision) error {
+	if a.Revision != w.snapshot.Target {
+		return fmt.Errorf("only the target %s has a template to create a ReplicaSet from, and not %s", w.snapshot.Target, a.Revision)
+	}
+	rs, err := newReplicaSet(w, a)
+	if err != nil {
+		return err
+	}
+	name := rs.GetName()
+	err = r.writes.Create(ctx, rs)
+	if !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	existing := &appsv1.ReplicaSet{}
+	if err := r.live.Get(ctx, client.ObjectKey{Namespace: w.rollout.Namespace, Name: name}, existing); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if metav1.IsControlledBy(existing, w.rollout) && revisionOf(existing) == a.Revision {
+		return &unsettledError{what: "ReplicaSet " + name}
+	}
+	return &collisionError{name: name}
+}
+
+// newReplicaSet makes a ReplicaSet of the template as it was written: fields that this version does not know go with it.
+func newReplicaSet(w *world, a planner.CreateRevision) (*unstructured.Unstructured, error) {
+	raw, err := w.rollout.Spec.Template.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("spec.template: %w", err)
+	}
+	template := map[string]any{}
+	if err := json.Unmarshal(raw, &template); err != nil {
+		return nil, fmt.Errorf("spec.template: %w", err)
+	}
+	labels, _, err := unstructured.NestedStringMap(template, "metadata", "labels")
+	if err != nil {
+		return nil, fmt.Errorf("spec.template.metadata.labels: %w", err)
+	}
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[v1alpha1.LabelPodTemplateHash] = a.Revision
+	if err := unstructured.SetNestedStringMap(template, labels, "metadata", "labels"); err != nil {
+		return nil, fmt.Errorf("spec.template.metadata: %w", err)
+	}
+	selector := w.rollout.Spec.Selector.DeepCopy()
+	if selector.MatchLabels == nil {
+		selector.MatchLabels = map[string]string{}
+	}
+	selector.MatchLabels[v1alpha1.LabelPodTemplateHash] = a.Revision
+	rs := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"replicas":        int64(a.Replicas),
+		"minReadySeconds": int64(w.rollout.Spec.MinReadySeconds),
+		"selector":        selectorFields(selector),
+		"template":        template,
+	}}}
+	rs.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))
+	rs.SetNamespace(w.rollout.Namespace)
+	rs.SetName(revision.ReplicaSetName(w.rollout.Name, a.Revision))
+	rs.SetLabels(labels)
+	rs.SetAnnotations(map[string]string{v1alpha1.AnnotationRevisionNumber: strconv.FormatInt(w.nextNumber(), 10)})
+	rs.SetOwnerReferences([]metav1.OwnerReference{ownerOf(w.rollout)})
+	return rs, nil
+}
+
+// selectorFields writes a selector as the fields of an unstructured object.
+func selectorFields(selector *metav1.LabelSelector) map[string]any {
+	matchLabels := make(map[string]any, len(selector.MatchLabels))
+	for key, value := range selector.MatchLabels {
+		matchLabels[key] = value
+	}
+	out := map[string]any{"matchLabels": matchLabels}
+	var expressions []any
+	for _, e := range selector.MatchExpressions {
+		expression := map[string]any{"key": e.Key, "operator": string(e.Operator)}
+		if len(e.Values) > 0 {
+			values := make([]any, 0, len(e.Values))
+			for _, value := range e.Values {
+				values = append(values, value)
+			}
+			expression["values"] = values
+		}
+		expressions = append(expressions, expression)
+	}
+	if len(expressions) > 0 {
+		out["matchExpressions"] = expressions
+	}
+	return out
+}
+
+// scaleRevision sets the size of a ReplicaSet. A revision that is asked for again becomes the newest: its number is what
+// tells which revisions are old.
+func (r *Reconciler) scaleRevision(ctx context.Context, w *world, a planner.ScaleRevision) error {
+	rs, err := w.replicaSet(a.Revision)
+	if err != nil {
+		return err
+	}
+	fields := map[string]any{"spec": map[string]any{
+		"replicas": a.Replicas, "minReadySeconds": w.rollout.Spec.MinReadySeconds,
+	}}
+	if next := w.nextNumber(); a.Revision == w.snapshot.Target && numberOf(rs) != next-1 {
+		fields["metadata"] = map[string]any{"annotations": map[string]any{
+			v1alpha1.AnnotationRevisionNumber: strconv.FormatInt(next, 10),
+		}}
+	}
+	return r.patch(ctx, rs, fields)
+}
+
+// deleteRevision deletes a ReplicaSet that has no pods.
+func (r *Reconciler) deleteRevision(ctx context.Context, w *world, a planner.DeleteRevision) error {
+	rs, err := w.replicaSet(a.Revision)
+	if err != nil {
+		return err
+	}
+	return r.remove(ctx, rs)
+}
+
+func (w *world) replicaSet(hash string) (*appsv1.ReplicaSet, error) {
+	rs, ok := w.replicaSets[hash]
+	if !ok {
+		return nil, fmt.Errorf("revision %s has no ReplicaSet", hash)
+	}
+	return rs, nil
+}
+
+// followSpec brings what needs no decision to the ReplicaSets that have pods: minReadySeconds. It comes after the
+// actions, so that nothing waits for it.
+func (r *Reconciler) followSpec(ctx context.Context, w *world, actions []planner.Action) error {
+	written := map[string]bool{}
+	for _, action := range actions {
+		switch a := action.(type) {
+		case planner.ScaleRevision:
+			written[a.Revision] = true
+		case planner.DeleteRevision:
+			written[a.Revision] = true
+		}
+	}
+	want := w.rollout.Spec.MinReadySeconds
+	for _, rev := range w.snapshot.Revisions {
+		rs := w.replicaSets[rev.Hash]
+		if rev.Desired == 0 || written[rev.Hash] || rs.Spec.MinReadySeconds == want {
+			continue
+		}
+		if err := r.patch(ctx, rs, map[string]any{"spec": map[string]any{"minReadySeconds": want}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

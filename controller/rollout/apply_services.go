@@ -1,0 +1,81 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/controller/revision"
+)
+
+// createStandby creates the standby Service as a twin of the active one.
+func (r *Reconciler) createStandby(ctx context.Context, w *world, a planner.CreateStandby) error {
+	if w.active == nil {
+		return fmt.Errorf("there is no Service %s to make a twin of", w.snapshot.Active.Name)
+	}
+	err := r.writes.Create(ctx, newStandby(w, a.Revision))
+	if apierrors.IsAlreadyExists(err) {
+		return &unsettledError{what: "Service " + w.snapshot.Standby.Name}
+	}
+	return err
+}
+
+// newStandby is a Service that callers reach in the same way as the active one, from within the cluster. What belongs to
+// one Service alone is left out: addresses, node ports, load balancers. So are its labels, by which others, such as
+// GitOps tools and monitors, would take the twin for theirs.
+func newStandby(w *world, hash string) *corev1.Service {
+	active := w.active.Spec
+	standby := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:       w.rollout.Namespace,
+			Name:            w.snapshot.Standby.Name,
+			Labels:          map[string]string{v1alpha1.LabelRollout: revision.LabelValue(w.rollout.Name)},
+			OwnerReferences: []metav1.OwnerReference{ownerOf(w.rollout)},
+		},
+		Spec: corev1.ServiceSpec{
+			Type:                     corev1.ServiceTypeClusterIP,
+			Selector:                 baseSelector(w.active),
+			SessionAffinity:          active.SessionAffinity,
+			SessionAffinityConfig:    active.SessionAffinityConfig.DeepCopy(),
+			PublishNotReadyAddresses: active.PublishNotReadyAddresses,
+			IPFamilies:               active.IPFamilies,
+			IPFamilyPolicy:           active.IPFamilyPolicy,
+			InternalTrafficPolicy:    active.InternalTrafficPolicy,
+			TrafficDistribution:      active.TrafficDistribution,
+		},
+	}
+	if active.ClusterIP == corev1.ClusterIPNone {
+		standby.Spec.ClusterIP = corev1.ClusterIPNone
+	}
+	if hash != "" {
+		standby.Spec.Selector[v1alpha1.LabelPodTemplateHash] = hash
+	}
+	for _, port := range active.Ports {
+		port.NodePort = 0
+		standby.Spec.Ports = append(standby.Spec.Ports, port)
+	}
+	return standby
+}
+
+// pointService puts a revision into the selector of a Service, or takes it out. Nothing else of the Service is written.
+func (r *Reconciler) pointService(ctx context.Context, w *world, a planner.PointService) error {
+	service, name := w.active, w.snapshot.Active.Name
+	if a.Role == planner.Standby {
+		service, name = w.standby, w.snapshot.Standby.Name
+	}
+	if service == nil {
+		return fmt.Errorf("there is no Service %s to %s", name, a)
+	}
+	var hash any
+	if a.Revision != "" {
+		hash = a.Revision
+	}
+	return r.patch(ctx, service, map[string]any{"spec": map[string]any{
+		"selector": map[string]any{v1alpha1.LabelPodTemplateHash: hash},
+	}})
+}

@@ -1,0 +1,179 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// What is cached is what is decided from. There is no cache of Pods, of which a cluster has most, nor of Secrets.
+
+// httpRoute is the kind of the routes, which are kept as they are, with fields that this version does not know.
+func httpRoute() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
+}
+
+// cachedKinds are the kinds that the controller both writes and has in its cache, as the cache has them.
+func cachedKinds() map[schema.GroupVersionKind]func() client.Object {
+	return map[schema.GroupVersionKind]func() client.Object{
+		v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind):     func() client.Object { return &v1alpha1.Rollout{} },
+		v1alpha1.GroupVersion.WithKind(v1alpha1.AnalysisRunKind): func() client.Object { return &v1alpha1.AnalysisRun{} },
+		appsv1.SchemeGroupVersion.WithKind("ReplicaSet"):         func() client.Object { return &appsv1.ReplicaSet{} },
+		corev1.SchemeGroupVersion.WithKind("Service"):            func() client.Object { return &corev1.Service{} },
+		httpRoute(): func() client.Object { return newHTTPRoute() },
+	}
+}
+
+func newHTTPRoute() *unstructured.Unstructured {
+	route := &unstructured.Unstructured{}
+	route.SetGroupVersionKind(httpRoute())
+	return route
+}
+
+// CachedObjects says how much of the objects that there are many of stays in memory: what is looked at. Never write one
+// of them back whole; every write is a patch of what it changes.
+func CachedObjects() map[client.Object]cache.ByObject {
+	return map[client.Object]cache.ByObject{
+		&appsv1.ReplicaSet{}:         {Transform: shrinkReplicaSet},
+		&discoveryv1.EndpointSlice{}: {Transform: shrinkEndpointSlice},
+	}
+}
+
+// shrinkReplicaSet keeps of the pod template the names and images of the containers, for the history of releases. Of a
+// ReplicaSet that belongs to no Rollout nothing is left but whose it is.
+func shrinkReplicaSet(in any) (any, error) {
+	rs, ok := in.(*appsv1.ReplicaSet)
+	if !ok {
+		return in, nil
+	}
+	rs.ManagedFields = nil
+	if owner := metav1.GetControllerOf(rs); owner == nil || owner.Kind != v1alpha1.RolloutKind {
+		rs.Spec, rs.Status, rs.Annotations, rs.Labels = appsv1.ReplicaSetSpec{}, appsv1.ReplicaSetStatus{}, nil, nil
+		return rs, nil
+	}
+	containers := make([]corev1.Container, 0, len(rs.Spec.Template.Spec.Containers))
+	for _, c := range rs.Spec.Template.Spec.Containers {
+		containers = append(containers, corev1.Container{Name: c.Name, Image: c.Image})
+	}
+	rs.Spec.Template = corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: containers}}
+	return rs, nil
+}
+
+// shrinkEndpointSlice keeps which pods there are and whether they are ready: no addresses, nodes and zones.
+func shrinkEndpointSlice(in any) (any, error) {
+	slice, ok := in.(*discoveryv1.EndpointSlice)
+	if !ok {
+		return in, nil
+	}
+	slice.ManagedFields, slice.Annotations, slice.Ports = nil, nil, nil
+	for i, e := range slice.Endpoints {
+		small := discoveryv1.Endpoint{Conditions: e.Conditions}
+		if e.TargetRef != nil {
+			small.TargetRef = &corev1.ObjectReference{Kind: e.TargetRef.Kind, Name: e.TargetRef.Name}
+		}
+		slice.Endpoints[i] = small
+	}
+	return slice, nil
+}
+
+// Names of the indexes of the cache.
+const (
+	// indexService finds the Rollouts that name a Service, and the EndpointSlices of one.
+	indexService = "sluice.service"
+	// indexRoute finds the Rollouts that name a route, as "kind/name".
+	indexRoute = "sluice.route"
+	// indexTemplate finds the Rollouts that name an analysis template, as "kind/name".
+	indexTemplate = "sluice.template"
+	// indexController finds what a Rollout controls, by its UID.
+	indexController = "sluice.controller"
+)
+
+// Index is one index of the cache.
+type Index struct {
+	// Object of the kind that is indexed.
+	Object client.Object
+	// Name of the index, for client.MatchingFields.
+	Name string
+	// Values of one object.
+	Values client.IndexerFunc
+}
+
+// Indexes are all indexes that the controller looks things up by.
+func Indexes() []Index {
+	return []Index{
+		{Object: &v1alpha1.Rollout{}, Name: indexService, Values: servicesOf},
+		{Object: &v1alpha1.Rollout{}, Name: indexRoute, Values: routesOf},
+		{Object: &v1alpha1.Rollout{}, Name: indexTemplate, Values: templatesOf},
+		{Object: &discoveryv1.EndpointSlice{}, Name: indexService, Values: serviceOfSlice},
+		{Object: &appsv1.ReplicaSet{}, Name: indexController, Values: controllerOf},
+		{Object: &v1alpha1.AnalysisRun{}, Name: indexController, Values: controllerOf},
+	}
+}
+
+// addIndexes adds all indexes to a cache.
+func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, index := range Indexes() {
+		if err := indexer.IndexField(ctx, index.Object, index.Name, index.Values); err != nil {
+			return fmt.Errorf("index %s of %T: %w", index.Name, index.Object, err)
+		}
+	}
+	return nil
+}
+
+func servicesOf(obj client.Object) []string {
+	rollout, ok := obj.(*v1alpha1.Rollout)
+	if !ok || rollout.Spec.Services == nil {
+		return nil
+	}
+	return []string{rollout.Spec.Services.Active, rollout.Spec.Services.StandbyName()}
+}
+
+func routesOf(obj client.Object) []string {
+	rollout, ok := obj.(*v1alpha1.Rollout)
+	if !ok || !rollout.Spec.UsesRoutes() {
+		return nil
+	}
+	var out []string
+	for _, ref := range rollout.Spec.Traffic.GatewayAPI.Routes {
+		out = append(out, ref.KindOrDefault()+"/"+ref.Name)
+	}
+	return out
+}
+
+func templatesOf(obj client.Object) []string {
+	rollout, ok := obj.(*v1alpha1.Rollout)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, gate := range gates(&rollout.Spec) {
+		for _, ref := range gate.analysis.Templates {
+			out = append(out, ref.KindOrDefault()+"/"+ref.Name)
+		}
+	}
+	return out
+}
+
+func serviceOfSlice(obj client.Object) []string {
+	if name := obj.GetLabels()[discoveryv1.LabelServiceName]; name != "" {
+		return []string{name}
+	}
+	return nil
+}
+
+func controllerOf(obj client.Object) []string {
+	if owner := metav1.GetControllerOf(obj); owner != nil && owner.Kind == v1alpha1.RolloutKind {
+		return []string{string(owner.UID)}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package rollout
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/controller/revision"
+	"github.com/sluice-dev/sluice/trafficrouting"
+)
+
+// world is one look at everything that a decision about a Rollout depends on: the snapshot that the planner sees, and
+// the objects behind it, which the writes need.
+type world struct {
+	rollout  *v1alpha1.Rollout
+	snapshot planner.Snapshot
+	// template is the pod template for reading; nil when it cannot be decoded.
+	template *corev1.PodTemplateSpec
+	// replicaSets of the Rollout, by revision.
+	replicaSets map[string]*appsv1.ReplicaSet
+	// active and standby are the Services; nil when they do not exist or the spec names none.
+	active, standby *corev1.Service
+	// pods of the Rollout by revision, while a restart is asked for.
+	pods map[string][]corev1.Pod
+	// runs are all AnalysisRuns of the Rollout, the newest first.
+	runs []v1alpha1.AnalysisRun
+	// router and target share traffic by routes; router is nil when the spec names no routes, or the cluster serves none.
+	router trafficrouting.Router
+	target trafficrouting.Target
+	// badCommand is the answer to a command that cannot be read; nil when there is none.
+	badCommand *v1alpha1.CommandStatus
+	// retry is when to look again at something that no watch tells of; 0 when there is no such thing.
+	retry time.Duration
+}
+
+// observe reads everything, from the cache, and writes nothing. Only pods, of which there is no cache, are read from the
+// API server, and only while a restart is asked for.
+func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*world, error) {
+	w := &world{rollout: rollout}
+	w.snapshot.Now = r.clock.Now().Truncate(time.Microsecond)
+	w.snapshot.State = rollout.Status.State
+	w.snapshot.LastReason = lastReason(&rollout.Status)
+	w.observeCommand()
+	w.observeSpec(r.settle)
+	for _, part := range []func(context.Context, *world) error{
+		r.observeReplicaSets,
+		r.observePods,
+		r.observeServices,
+		r.observeRoutes,
+		r.observeAnalyses,
+	} {
+		if err := part(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// observeSpec compiles the spec. A spec that cannot be compiled still gets steps to plan with, those of an update
+// without a strategy, so that pods and traffic are kept as they are while the problem is told.
+func (w *world) observeSpec(settle time.Duration) {
+	for _, err := range invalidFields(w.rollout) {
+		w.problem(v1alpha1.ReasonInvalidSpec, err.Field, err.ErrorBody())
+	}
+	spec := &w.rollout.Spec
+	compiled, err := planner.Compile(spec, settle)
+	if err != nil {
+		if len(w.snapshot.Problems) == 0 {
+			w.problem(v1alpha1.ReasonInvalidSpec, "", err.Error())
+		}
+		compiled, _ = planner.Compile(withoutStrategy(spec), settle)
+	}
+	w.snapshot.Spec = compiled
+	if w.template, err = spec.PodTemplate(); err != nil {
+		w.problem(v1alpha1.ReasonInvalidSpec, "", err.Error())
+	}
+}
+
+// withoutStrategy is a spec that compiles.
+func withoutStrategy(spec *v1alpha1.RolloutSpec) *v1alpha1.RolloutSpec {
+	out := spec.DeepCopy()
+	out.Strategy = v1alpha1.Strategy{RollingUpdate: &v1alpha1.RollingUpdateStrategy{}}
+	return out
+}
+
+// observeTarget finds the revision that the template asks for. A template that has a ReplicaSet keeps its hash, also
+// when a collision has changed the hash that a new ReplicaSet would get.
+func (w *world) observeTarget() {
+	raw, err := w.rollout.Spec.Template.MarshalJSON()
+	state := w.snapshot.State
+	for count := int32(0); err == nil; count++ {
+		w.snapshot.Target, err = revision.Hash(raw, count)
+		if _, exists := w.replicaSets[w.snapshot.Target]; exists || count >= state.CollisionCount {
+			break
+		}
+	}
+	if err != nil {
+		w.problem(v1alpha1.ReasonInvalidSpec, "spec.template", err.Error())
+		w.snapshot.Target = state.Stable
+	}
+}
+
+// observeCommand reads the command in the annotation. One that cannot be read is answered under its whole text, so that
+// the same request id, written rightly, is another request.
+func (w *world) observeCommand() {
+	last := w.rollout.Status.LastCommand
+	if last != nil {
+		w.snapshot.LastCommandID = last.ID
+	}
+	text := w.rollout.Annotations[v1alpha1.AnnotationCommand]
+	if text == "" {
+		return
+	}
+	command, err := v1alpha1.ParseCommand(text)
+	if err == nil {
+		w.snapshot.Command = command
+		return
+	}
+	id := cut(text, maxCommandID)
+	if last != nil && last.ID == id {
+		return
+	}
+	w.badCommand = &v1alpha1.CommandStatus{
+		ID: id, Action: cut(command.Action, maxCommandID), Message: cut(err.Error(), maxMessage), At: metaMicro(w.snapshot.Now),
+	}
+}
+
+// lastReason is what people have been told: every condition but Available has the one reason.
+func lastReason(status *v1alpha1.RolloutStatus) string {
+	for _, c := range status.Conditions {
+		if c.Type == v1alpha1.ConditionReady {
+			return c.Reason
+		}
+	}
+	return ""
+}

@@ -1,0 +1,161 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/controller/revision"
+)
+
+// observeReplicaSets finds the ReplicaSets that the Rollout controls, and with them the target. One that is being
+// deleted is on its way out with its pods, and does not count.
+func (r *Reconciler) observeReplicaSets(ctx context.Context, w *world) error {
+	var list appsv1.ReplicaSetList
+	if err := r.cache.List(ctx, &list, client.InNamespace(w.rollout.Namespace),
+		client.MatchingFields{indexController: string(w.rollout.UID)}); err != nil {
+		return fmt.Errorf("listing ReplicaSets: %w", err)
+	}
+	w.replicaSets = make(map[string]*appsv1.ReplicaSet, len(list.Items))
+	for i := range list.Items {
+		rs := &list.Items[i]
+		hash := revisionOf(rs)
+		if rs.DeletionTimestamp != nil || hash == "" || !metav1.IsControlledBy(rs, w.rollout) {
+			continue
+		}
+		if other, taken := w.replicaSets[hash]; taken && other.Name == revision.ReplicaSetName(w.rollout.Name, hash) {
+			continue
+		}
+		w.replicaSets[hash] = rs
+	}
+	for hash, rs := range w.replicaSets {
+		w.snapshot.Revisions = append(w.snapshot.Revisions, observedRevision(hash, rs))
+	}
+	slices.SortFunc(w.snapshot.Revisions, func(a, b planner.Revision) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Hash, b.Hash))
+	})
+	w.observeTarget()
+	return nil
+}
+
+// revisionOf is the hash of a ReplicaSet, from its selector, which nobody can change.
+func revisionOf(rs *appsv1.ReplicaSet) string {
+	if rs.Spec.Selector == nil {
+		return ""
+	}
+	return rs.Spec.Selector.MatchLabels[v1alpha1.LabelPodTemplateHash]
+}
+
+// observedRevision counts the pods of a ReplicaSet. While its controller has not come to a new size, pods beyond that
+// size count as neither ready nor available: they are about to go.
+func observedRevision(hash string, rs *appsv1.ReplicaSet) planner.Revision {
+	desired := ptr.Deref(rs.Spec.Replicas, 1)
+	out := planner.Revision{
+		Hash:        hash,
+		Number:      numberOf(rs),
+		Desired:     desired,
+		Created:     rs.Status.Replicas,
+		Ready:       rs.Status.ReadyReplicas,
+		Available:   rs.Status.AvailableReplicas,
+		Terminating: ptr.Deref(rs.Status.TerminatingReplicas, 0),
+	}
+	if rs.Status.ObservedGeneration < rs.Generation {
+		out.Ready, out.Available = min(out.Ready, desired), min(out.Available, desired)
+	}
+	return out
+}
+
+// numberOf is the number of a revision; 0 when it has none that can be read.
+func numberOf(rs *appsv1.ReplicaSet) int64 {
+	number, err := strconv.ParseInt(rs.Annotations[v1alpha1.AnnotationRevisionNumber], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
+// nextNumber is the number of the next revision.
+func (w *world) nextNumber() int64 {
+	var last int64
+	for _, r := range w.snapshot.Revisions {
+		last = max(last, r.Number)
+	}
+	return last + 1
+}
+
+// observePods counts the pods themselves while a restart is asked for: which are older than the request is written
+// nowhere else, and a ReplicaSet still counts a pod that has just been deleted.
+func (r *Reconciler) observePods(ctx context.Context, w *world) error {
+	before := w.snapshot.State.RestartAt
+	if before.IsZero() {
+		return nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(w.rollout.Spec.Selector)
+	if err != nil {
+		return nil // invalidFields has told of it
+	}
+	var list corev1.PodList
+	if err := r.live.List(ctx, &list, client.InNamespace(w.rollout.Namespace),
+		client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return fmt.Errorf("listing pods to restart: %w", err)
+	}
+	w.pods = map[string][]corev1.Pod{}
+	for i, rev := range w.snapshot.Revisions {
+		rs := w.replicaSets[rev.Hash]
+		rev.Created, rev.Ready, rev.Available, rev.Terminating = 0, 0, 0, 0
+		for _, pod := range list.Items {
+			if !metav1.IsControlledBy(&pod, rs) || podEnded(&pod) {
+				continue
+			}
+			if pod.DeletionTimestamp != nil {
+				rev.Terminating++
+				continue
+			}
+			w.pods[rev.Hash] = append(w.pods[rev.Hash], pod)
+			countPod(&rev, &pod, podAge{now: w.snapshot.Now, before: before.Time, minReady: minReady(w.rollout)})
+		}
+		w.snapshot.Revisions[i] = rev
+	}
+	return nil
+}
+
+// podAge is what the age of a pod is compared with.
+type podAge struct {
+	now, before time.Time
+	minReady    time.Duration
+}
+
+func minReady(rollout *v1alpha1.Rollout) time.Duration {
+	return time.Duration(rollout.Spec.MinReadySeconds) * time.Second
+}
+
+func podEnded(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func countPod(rev *planner.Revision, pod *corev1.Pod, age podAge) {
+	rev.Created++
+	if pod.CreationTimestamp.Time.Before(age.before) {
+		rev.Outdated++
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type != corev1.PodReady || c.Status != corev1.ConditionTrue {
+			continue
+		}
+		rev.Ready++
+		if !c.LastTransitionTime.Add(age.minReady).After(age.now) {
+			rev.Available++
+		}
+	}
+}

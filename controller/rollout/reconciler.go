@@ -1,0 +1,149 @@
+// Package rollout is the shell around the planner: it reads, asks planner.Next what to do, writes, and records. Nothing
+// is decided here; the decisions are in package planner, which knows no client.
+//
+// A pass over a Rollout has four steps, and each has its files:
+//
+//	Observe  observe*.go, problems.go  the cache → one planner.Snapshot
+//	Plan     package planner           the Snapshot → one planner.Plan
+//	Apply    apply*.go                 the actions of the plan, in order, up to the first that fails
+//	Record   record.go, events.go      the status, once, and then the events
+//
+// Around them: writes.go, the one way out, which remembers what the cache must show before the next pass; watches.go,
+// what wakes a Rollout; cache.go, what is kept in memory.
+//
+// Actions come first and the status last. When the controller dies in between, the next pass sees what the actions did
+// and plans from there: names of what is created follow from the state, and every other write is harmless twice.
+package rollout
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/trafficrouting"
+)
+
+// The permissions that the controller needs, and no others.
+//
+// +kubebuilder:rbac:groups=sluice.dev,resources=rollouts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=sluice.dev,resources=rollouts/status,verbs=get;patch
+// +kubebuilder:rbac:groups=sluice.dev,resources=rollouts/finalizers,verbs=update
+// +kubebuilder:rbac:groups=sluice.dev,resources=analysistemplates;clusteranalysistemplates,verbs=get;list;watch
+// +kubebuilder:rbac:groups=sluice.dev,resources=analysisruns,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;delete
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update
+
+const (
+	// conflictWait is how soon a pass whose write met a newer object looks again; the watch mostly comes earlier.
+	conflictWait = 100 * time.Millisecond
+	// refusedWait is how soon a write that the API server refused is tried again: a quota may have been raised, or a
+	// policy changed, and nothing tells.
+	refusedWait = 15 * time.Second
+	// soonest is the shortest time after which a pass is repeated on the wish of a plan.
+	soonest = 10 * time.Millisecond
+)
+
+// Reconciler carries out one pass over one Rollout at a time.
+type Reconciler struct {
+	cache    client.Reader // what is decided from
+	live     client.Reader // the API server: pods of a restart, and names that are taken
+	writes   *writes
+	routers  trafficrouting.Routers
+	recorder events.EventRecorder
+	clock    clock.PassiveClock
+	settle   time.Duration
+	routes   routes
+}
+
+// Reconcile observes, plans, applies and records.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ctx = onBehalfOf(ctx, req.NamespacedName)
+	rollout := &v1alpha1.Rollout{}
+	if err := r.cache.Get(ctx, req.NamespacedName, rollout); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.writes.forget(req.NamespacedName)
+		}
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if rollout.DeletionTimestamp != nil {
+		return reconcile.Result{}, nil // what it owns goes with it
+	}
+	if wait, err := r.writes.behind(ctx, req.NamespacedName); wait > 0 || err != nil {
+		return reconcile.Result{RequeueAfter: wait}, err
+	}
+	w, err := r.observe(ctx, rollout)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	plan := planner.Next(w.snapshot)
+	retry, err := r.carryOut(ctx, w, &plan)
+	if err == nil {
+		err = r.record(ctx, w, plan)
+	}
+	if err != nil {
+		return quiet(err)
+	}
+	return reconcile.Result{RequeueAfter: sooner(max(retry, w.retry), w.snapshot.Now, plan.WakeAt)}, nil
+}
+
+// carryOut applies a plan. When the API server refuses a write, the plan becomes one that says so, and is tried again
+// after the time that is returned.
+func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan) (time.Duration, error) {
+	err := r.apply(ctx, w, plan.Actions)
+	if err == nil {
+		err = r.followSpec(ctx, w, plan.Actions)
+	}
+	if err == nil {
+		err = r.forgetOldRuns(ctx, w)
+	}
+	var no *refused
+	if errors.As(err, &no) {
+		*plan = planner.Blocked(w.snapshot, no.problem)
+		return refusedWait, nil
+	}
+	var taken *collisionError
+	if errors.As(err, &taken) {
+		return 0, r.recordCollision(ctx, w, taken)
+	}
+	return 0, err
+}
+
+// quiet turns what passes by itself into another look, and leaves the rest an error, which is logged and tried again
+// after a growing time.
+func quiet(err error) (reconcile.Result, error) {
+	var unsettled *unsettledError
+	var collision *collisionError
+	if apierrors.IsConflict(err) || errors.As(err, &unsettled) || errors.As(err, &collision) {
+		return reconcile.Result{RequeueAfter: conflictWait}, nil
+	}
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return reconcile.Result{}, nil
+	}
+	return reconcile.Result{}, err
+}
+
+// sooner is when to look again: at the time the plan asks for, or when a refused write is due.
+func sooner(retry time.Duration, now, wakeAt time.Time) time.Duration {
+	if wakeAt.IsZero() {
+		return retry
+	}
+	wait := max(wakeAt.Sub(now), soonest)
+	if retry > 0 {
+		return min(retry, wait)
+	}
+	return wait
+}

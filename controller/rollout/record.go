@@ -1,0 +1,91 @@
+package rollout
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+)
+
+// record writes the status of a pass, in one patch, and only when it differs: a start of the controller, a resync or an
+// edit that changes nothing for the machine writes nothing. The events of the pass come after the status, which is the
+// record: an event without it would tell of something that may happen again.
+func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) error {
+	old := w.rollout.Status
+	status := planner.Record(old, w.snapshot, plan, w.rollout.Generation)
+	status.Message = cut(status.Message, maxStatusMessage)
+	status.Strategy = w.rollout.Spec.StrategyName()
+	status.Selector = selectorText(w.rollout.Spec.Selector)
+	if plan.Record != nil && len(status.History) > 0 {
+		status.History[0].Images = w.images(plan.Record.Revision)
+	}
+	if w.badCommand != nil {
+		status.LastCommand = w.badCommand
+	}
+	if equality.Semantic.DeepEqual(old, status) {
+		return nil
+	}
+	written, err := r.writeStatus(ctx, w.rollout, status)
+	if err != nil {
+		return err
+	}
+	if old.Phase != status.Phase || w.snapshot.LastReason != plan.Why.Reason || old.State.Step != status.State.Step {
+		log.FromContext(ctx).Info("rollout moved", "phase", status.Phase, "reason", plan.Why.Reason,
+			"message", plan.Why.Message, "stage", status.State.Stage, "step", status.Step, "weight", status.Weight,
+			"actions", plan.String())
+	}
+	r.tell(written, w, plan)
+	return nil
+}
+
+// maxStatusMessage is the length that the API allows for status.message.
+const maxStatusMessage = 2048
+
+// writeStatus patches what differs in the status, if the Rollout is still as it was observed.
+func (r *Reconciler) writeStatus(ctx context.Context, rollout *v1alpha1.Rollout, status v1alpha1.RolloutStatus) (
+	*v1alpha1.Rollout, error) {
+	changed := rollout.DeepCopy()
+	changed.Status = status
+	patch := client.MergeFromWithOptions(rollout, client.MergeFromWithOptimisticLock{})
+	return changed, r.writes.PatchStatus(ctx, changed, patch)
+}
+
+// recordCollision changes the hash of the target, because somebody else's ReplicaSet has its name. Nothing else is
+// recorded: what the plan wanted did not happen. The error that comes back says that the pass ends here.
+func (r *Reconciler) recordCollision(ctx context.Context, w *world, taken *collisionError) error {
+	status := *w.rollout.Status.DeepCopy()
+	status.State.CollisionCount++
+	log.FromContext(ctx).Info("hash collision", "replicaSet", taken.name, "collisionCount", status.State.CollisionCount)
+	if _, err := r.writeStatus(ctx, w.rollout, status); err != nil {
+		return err
+	}
+	return taken
+}
+
+// images are the images of a revision: from its ReplicaSet, or from the template when it has none yet.
+func (w *world) images(hash string) []string {
+	if rs, ok := w.replicaSets[hash]; ok {
+		return v1alpha1.Images(&rs.Spec.Template)
+	}
+	if hash == w.snapshot.Target && w.template != nil {
+		return v1alpha1.Images(w.template)
+	}
+	return nil
+}
+
+// selectorText is a selector as an autoscaler reads it; empty for one that cannot be read.
+func selectorText(selector *metav1.LabelSelector) string {
+	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return ""
+	}
+	return parsed.String()
+}
+
+func metaMicro(t time.Time) metav1.MicroTime { return metav1.NewMicroTime(t) }

@@ -1,0 +1,192 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
+)
+
+const (
+	// firstRetry and lastRetry bound the time after an error. An abort must not sleep behind earlier errors for the
+	// 1000 seconds that are the default.
+	firstRetry = 5 * time.Millisecond
+	lastRetry  = 5 * time.Second
+	// clusterTemplateKind is the kind of an analysis template for every namespace.
+	clusterTemplateKind = "ClusterAnalysisTemplate"
+	// abortPriority puts an abort before everything else that waits.
+	abortPriority = 100
+)
+
+// Options are what can be chosen about the controller of Rollouts.
+type Options struct {
+	// Concurrency is how many Rollouts are worked on at the same time; at least 1.
+	Concurrency int
+	// Settle is how long the data plane is given after the API has reported a change of traffic.
+	Settle time.Duration
+	// Clock tells the time.
+	Clock clock.PassiveClock
+	// Routers makes the routers, from the reader and the writer that they are to use.
+	Routers func(client.Reader, client.Writer) trafficrouting.Routers
+}
+
+// Setup adds the controller of Rollouts to a manager.
+func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
+	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	out := newWrites(mgr.GetClient(), mgr.GetCache(), mgr.GetAPIReader(), options.Clock)
+	r := &Reconciler{
+		cache:    mgr.GetCache(),
+		live:     mgr.GetAPIReader(),
+		writes:   out,
+		routers:  options.Routers(mgr.GetCache(), out),
+		recorder: mgr.GetEventRecorder("sluice"),
+		clock:    options.Clock,
+		settle:   options.Settle,
+	}
+	c, err := builder.ControllerManagedBy(mgr).
+		Named("rollout").
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: max(1, options.Concurrency),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+			RecoverPanic:            ptr.To(true),
+		}).
+		Watches(&v1alpha1.Rollout{}, abortsFirst{&handler.EnqueueRequestForObject{}}).
+		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(),
+			&v1alpha1.Rollout{}, handler.OnlyControllerOwner())).
+		Watches(&v1alpha1.AnalysisRun{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(),
+			&v1alpha1.Rollout{}, handler.OnlyControllerOwner())).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.namingService)).
+		Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(r.namingServiceOfSlice)).
+		Watches(&v1alpha1.AnalysisTemplate{}, handler.EnqueueRequestsFromMapFunc(r.namingTemplate)).
+		Watches(&v1alpha1.ClusterAnalysisTemplate{}, handler.EnqueueRequestsFromMapFunc(r.namingClusterTemplate)).
+		Build(r)
+	if err != nil {
+		return fmt.Errorf("building the controller of Rollouts: %w", err)
+	}
+	r.routes.start = func(ctx context.Context) error {
+		if _, err := mgr.GetCache().GetInformer(ctx, newHTTPRoute()); err != nil {
+			return err
+		}
+		return c.Watch(source.Kind[client.Object](mgr.GetCache(), newHTTPRoute(), handler.EnqueueRequestsFromMapFunc(r.namingRoute)))
+	}
+	return nil
+}
+
+// routesTimeout is how long a pass waits for the first list of routes.
+const routesTimeout = 20 * time.Second
+
+// routes is the watch of routes. It begins when the first Rollout names one: a cluster without the Gateway API, or
+// without Rollouts that use it, pays nothing for it.
+type routes struct {
+	mu      sync.Mutex
+	started bool
+	start   func(context.Context) error
+}
+
+// ensure starts the watch, once. The error is a NoMatchError where the cluster does not serve the kind.
+func (w *routes) ensure(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.started || w.start == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
+	defer cancel()
+	if err := w.start(ctx); err != nil {
+		return err
+	}
+	w.started = true
+	return nil
+}
+
+// abortsFirst puts a Rollout with a command to abort, or a new one, before the others.
+type abortsFirst struct {
+	*handler.EnqueueRequestForObject
+}
+
+// Update implements handler.EventHandler.
+func (h abortsFirst) Update(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	queue, ok := q.(priorityqueue.PriorityQueue[reconcile.Request])
+	if !ok || e.ObjectNew == nil || e.ObjectOld == nil || !asksForAbort(e.ObjectOld, e.ObjectNew) {
+		h.EnqueueRequestForObject.Update(ctx, e, q)
+		return
+	}
+	queue.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(abortPriority)}, requestFor(client.ObjectKeyFromObject(e.ObjectNew)))
+}
+
+// asksForAbort says whether an edit brought a command to abort.
+func asksForAbort(old, changed client.Object) bool {
+	command := changed.GetAnnotations()[v1alpha1.AnnotationCommand]
+	return strings.HasPrefix(command, v1alpha1.ActionAbort+"/") && command != old.GetAnnotations()[v1alpha1.AnnotationCommand]
+}
+
+func requestFor(key types.NamespacedName) reconcile.Request {
+	return reconcile.Request{NamespacedName: key}
+}
+
+// namingService are the Rollouts that name a Service.
+func (r *Reconciler) namingService(ctx context.Context, obj client.Object) []reconcile.Request {
+	return r.indexed(ctx, obj.GetNamespace(), indexService, obj.GetName())
+}
+
+// namingServiceOfSlice are the Rollouts that name the Service of an EndpointSlice.
+func (r *Reconciler) namingServiceOfSlice(ctx context.Context, obj client.Object) []reconcile.Request {
+	name := obj.GetLabels()[discoveryv1.LabelServiceName]
+	if name == "" {
+		return nil
+	}
+	return r.indexed(ctx, obj.GetNamespace(), indexService, name)
+}
+
+// namingRoute are the Rollouts that name a route.
+func (r *Reconciler) namingRoute(ctx context.Context, obj client.Object) []reconcile.Request {
+	return r.indexed(ctx, obj.GetNamespace(), indexRoute, httpRoute().Kind+"/"+obj.GetName())
+}
+
+// namingTemplate are the Rollouts that name an AnalysisTemplate.
+func (r *Reconciler) namingTemplate(ctx context.Context, obj client.Object) []reconcile.Request {
+	return r.indexed(ctx, obj.GetNamespace(), indexTemplate, v1alpha1.DefaultTemplateKind+"/"+obj.GetName())
+}
+
+// namingClusterTemplate are the Rollouts of all namespaces that name a ClusterAnalysisTemplate.
+func (r *Reconciler) namingClusterTemplate(ctx context.Context, obj client.Object) []reconcile.Request {
+	return r.indexed(ctx, "", indexTemplate, clusterTemplateKind+"/"+obj.GetName())
+}
+
+// indexed are the Rollouts under a value of an index. Reading a cache that has been started does not fail.
+func (r *Reconciler) indexed(ctx context.Context, namespace, index, value string) []reconcile.Request {
+	var list v1alpha1.RolloutList
+	if err := r.cache.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{index: value}); err != nil {
+		log.FromContext(ctx).Error(err, "listing Rollouts", "index", index, "value", value)
+		return nil
+	}
+	out := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		out = append(out, requestFor(client.ObjectKeyFromObject(&list.Items[i])))
+	}
+	return out
+}
