@@ -9,6 +9,8 @@ import (
 
 // Command is what a person asks for in the annotation sluice.dev/command. It names the revision it is meant for, so
 // that it cannot hit another one when the template changes between the look and the deed.
+//
+// +kubebuilder:object:generate=false
 type Command struct {
 	// Action is one of Actions.
 	Action string

@@ -24,13 +24,14 @@ const namePattern = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 
 // weightRule allows 0 to 100, and as a string 0 to 100 with at most one decimal. The API server reckons with a string of
 // 3 MB where a value may be a number or a string, so that type(self) or a regular expression over it is too expensive for
-// a list of steps. Comparing with each number from 0 to 100, and looking at the first four characters, is not. Neither
-// fails on a value of the other type but for charAt on a number outside 0 to 100, which minimum and maximum refuse.
-const weightRule = `self == 100 || self in ['100', '100.0'] || ` +
-	`[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].exists(ten, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].exists(one, self == 10 * ten + one)) || ` +
+// a list of steps. Converting it to a number, comparing it with each number from 0 to 100, and looking at its first four
+// characters is not. A part of the rule fails on a value of the other type; as another part is false then, CEL gives
+// false, and so the message.
+const weightRule = `double(self) >= 0.0 && double(self) <= 100.0 && (self in ['100', '100.0'] || ` +
+	`[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].exists(ten, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].exists(one, self == 10 * ten + one)) || ` +
 	`(size(self) in [1, 2, 3, 4] && [0, 1, 2, 3].all(i, i >= size(self) || ` +
 	`(size(self) > 2 && i == size(self) - 2 ? self.charAt(i) == '.' : self.charAt(i) in ` +
-	`['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])))`
+	`['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']))))`
 
 // Duration is the marker +sluice:validation:Duration of a metav1.Duration.
 type Duration struct {
@@ -65,7 +66,6 @@ type Weight struct{}
 
 // ApplyToSchema adds the rule.
 func (Weight) ApplyToSchema(_ *crdmarkers.SchemaContext, s *apiextensionsv1.JSONSchemaProps) error {
-	s.Minimum, s.Maximum = ptr.To[float64](0), ptr.To[float64](100)
 	addRule(s, weightRule,
 		`a weight is a percentage of traffic: write a number from 0 to 100, or tenths as a string such as "12.5"`)
 	return nil
