@@ -50,8 +50,11 @@ func (b Builder) GatewayAPI(ctx context.Context) error {
 // read-only and may be cleaned at any time.
 func copyDefinitions(from, to string) error {
 	files, err := filepath.Glob(filepath.Join(from, "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no resource definitions in %s (%v)", from, err)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("there are no resource definitions in %s", from)
 	}
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err

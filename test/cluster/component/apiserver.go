@@ -31,6 +31,9 @@ func kubeAPIServer(c layout.Cluster, h Host) Component {
 			"--kubelet-client-key=" + c.PKI("kube-apiserver-kubelet-client.key"),
 			"--kubelet-certificate-authority=" + ca,
 			"--kubelet-preferred-address-types=InternalIP",
+			// Told to end, it ends its watches within this time. Without, it waits a
+			// minute for them to end by themselves, which none does.
+			"--shutdown-watch-termination-grace-period=1s",
 			"--audit-policy-file=" + c.Config("audit-policy.yaml"),
 			"--audit-log-path=" + c.AuditLog(),
 			// In MB. The default, 100, would rotate the log away under a test that

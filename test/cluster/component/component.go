@@ -58,23 +58,24 @@ type Stages struct {
 	API []Component
 	// Node needs the API server, and the kubelet containerd too.
 	Node []Component
-	// Gateway needs the Gateway API's resource definitions in the API server.
-	Gateway []Component
+	// Guests are no part of Kubernetes. They need their access rules in the API
+	// server, and Traefik the Gateway API's resource definitions.
+	Guests []Component
 }
 
 // NewStages describes the components of a cluster.
 func NewStages(c layout.Cluster, h Host) Stages {
 	return Stages{
-		Ground:  []Component{etcd(c, h), containerd(c, h), forward(h)},
-		API:     []Component{kubeAPIServer(c, h)},
-		Node:    []Component{kubeControllerManager(c, h), kubeScheduler(c, h), kubelet(c, h), kubeProxy(c, h), prometheus(c, h)},
-		Gateway: []Component{traefik(c, h)},
+		Ground: []Component{etcd(c, h), containerd(c, h), forward(h)},
+		API:    []Component{kubeAPIServer(c, h)},
+		Node:   []Component{kubeControllerManager(c, h), kubeScheduler(c, h), kubelet(c, h), kubeProxy(c, h)},
+		Guests: []Component{traefik(c, h), prometheus(c, h)},
 	}
 }
 
 // All lists every component in the order in which they start.
 func (s Stages) All() []Component {
-	return slices.Concat(s.Ground, s.API, s.Node, s.Gateway)
+	return slices.Concat(s.Ground, s.API, s.Node, s.Guests)
 }
 
 // Named finds a component.

@@ -37,6 +37,7 @@ func kubeProxy(c layout.Cluster, h Host) Component {
 			"--kubeconfig=" + c.KubeconfigOf("kube-proxy"),
 			"--hostname-override=" + c.Name,
 			"--proxy-mode=iptables",
+			"--nodeport-addresses=primary",
 			"--cluster-cidr=" + layout.PodCIDR,
 			// A changed endpoint is programmed at once. The default waits a second,
 			// in which requests go to a pod that has left.

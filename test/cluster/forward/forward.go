@@ -7,6 +7,7 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ const firstListener = 3
 
 // Serve accepts on the inherited descriptors 3 and up, the first for the first
 // target and so on, and returns when one of them fails.
-func Serve(targets []string) error {
+func Serve(ctx context.Context, targets []string) error {
 	failed := make(chan error)
 	for i, target := range targets {
 		file := os.NewFile(uintptr(firstListener+i), "listener for "+target)
@@ -29,20 +30,20 @@ func Serve(targets []string) error {
 			return fmt.Errorf("no socket was handed over for %s: %w", target, err)
 		}
 		file.Close()
-		go func() { failed <- accept(listener, target) }()
+		go func() { failed <- accept(ctx, listener, target) }()
 	}
 	return <-failed
 }
 
 // accept copies every connection to target.
-func accept(listener net.Listener, target string) error {
+func accept(ctx context.Context, listener net.Listener, target string) error {
 	for {
 		client, err := listener.Accept()
 		if err != nil {
 			return err
 		}
 		go func() {
-			if err := join(client.(*net.TCPConn), target); err != nil {
+			if err := join(ctx, client.(*net.TCPConn), target); err != nil {
 				fmt.Fprintf(os.Stderr, "connection to %s: %v\n", target, err)
 			}
 		}()
@@ -51,9 +52,10 @@ func accept(listener net.Listener, target string) error {
 
 // join copies both ways until both sides are done. An end of sending is passed
 // on by itself: the other direction may still have an answer to carry.
-func join(client *net.TCPConn, target string) error {
+func join(ctx context.Context, client *net.TCPConn, target string) error {
 	defer client.Close()
-	conn, err := net.Dial("tcp", target)
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", target)
 	if err != nil {
 		return err
 	}

@@ -126,10 +126,10 @@ func restOf(c layout.Cluster) ([]int, error) {
 // endOne kills one process that was listed a moment ago.
 func endOne(c layout.Cluster, pid int) error {
 	id, err := process.Identify(pid)
-	if err != nil {
-		return nil // Ended meanwhile.
+	if err == nil {
+		err = id.End(0)
 	}
-	if err := id.End(0); err != nil {
+	if err != nil && !errors.Is(err, process.ErrEnded) {
 		return fmt.Errorf("end process %d of cluster %s: %w", pid, c.Name, err)
 	}
 	return nil

@@ -63,7 +63,7 @@ func (m *Manager) Settings() Settings { return m.settings }
 // Start starts a component, unless it runs, and waits until it answers.
 func (m *Manager) Start(ctx context.Context, name string) error {
 	return m.withComponent(name, func(component component.Component) error {
-		if err := m.ensure(component); err != nil {
+		if err := m.ensure(ctx, component); err != nil {
 			return err
 		}
 		return m.waitAnswer(ctx, component)
@@ -109,7 +109,7 @@ func (m *Manager) withComponent(name string, do func(component.Component) error)
 }
 
 // ensure starts a component unless it runs.
-func (m *Manager) ensure(component component.Component) error {
+func (m *Manager) ensure(ctx context.Context, component component.Component) error {
 	record, err := process.Load(m.cluster.Record(component.Name))
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (m *Manager) ensure(component component.Component) error {
 	if record.PID != 0 {
 		m.report.Say("%s has ended; start it again", component.Name)
 	}
-	listeners, err := listen(component)
+	listeners, err := listen(ctx, component)
 	if err != nil {
 		return err
 	}
@@ -146,9 +146,10 @@ func (m *Manager) ensure(component component.Component) error {
 
 // listen opens the sockets that a component inherits. They belong to the host's
 // network, whoever accepts on them.
-func listen(component component.Component) (files []*os.File, err error) {
+func listen(ctx context.Context, component component.Component) (files []*os.File, err error) {
 	for _, port := range component.Listen {
-		l, err := net.Listen("tcp", hostAddress(port))
+		var config net.ListenConfig
+		l, err := config.Listen(ctx, "tcp", hostAddress(port))
 		if errors.Is(err, unix.EADDRINUSE) {
 			err = fmt.Errorf("%w; end what listens there, or take the cluster down and start it again on other ports", err)
 		}

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,21 +47,22 @@ func (s Settings) save(c layout.Cluster) error {
 }
 
 // newSettings decides what is free to be decided.
-func newSettings(h component.Host) (Settings, error) {
+func newSettings(ctx context.Context, h component.Host) (Settings, error) {
 	boot, err := process.BootID()
 	if err != nil {
 		return Settings{}, err
 	}
-	h.Ports, err = freePorts()
+	h.Ports, err = freePorts(ctx)
 	return Settings{Host: h, BootID: boot}, err
 }
 
 // freePorts picks three ports that nobody listens on. All are held until the
 // last is chosen, so that they differ.
-func freePorts() (component.Ports, error) {
+func freePorts(ctx context.Context) (component.Ports, error) {
 	var ports [3]int
 	for i := range ports {
-		l, err := net.Listen("tcp", component.HostAddress(0))
+		var config net.ListenConfig
+		l, err := config.Listen(ctx, "tcp", component.HostAddress(0))
 		if err != nil {
 			return component.Ports{}, err
 		}

@@ -21,12 +21,16 @@ import (
 
 // Options say how to bring a cluster up.
 type Options struct {
+	// Cluster is where its things go.
 	Cluster layout.Cluster
-	// BinDir is where built programs go; Source is where they are built from.
-	BinDir, Source string
+	// BinDir is where built programs go.
+	BinDir string
+	// Source is the folder they are built from.
+	Source string
 	// Launcher is the launcher's own binary.
 	Launcher string
-	Report   *progress.Reporter
+	// Report tells how it is going.
+	Report *progress.Reporter
 }
 
 // Up makes a cluster, or makes an existing one whole. On a healthy cluster it
@@ -40,7 +44,7 @@ func Up(ctx context.Context, o Options) (*Manager, error) {
 		return nil, err
 	}
 	defer unlock()
-	m, err := existing(ctx, o)
+	m, err := existing(o)
 	if err != nil {
 		return nil, err
 	}
@@ -52,24 +56,38 @@ func Up(ctx context.Context, o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m != nil {
-		if err = m.repair(ctx); err == nil {
-			return m, nil
-		}
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		o.Report.Say("cannot repair cluster %s, so take it down and start again: %v", o.Cluster.Name, err)
-		if err := demolish(o.Cluster); err != nil {
-			return nil, err
-		}
+	if m == nil {
+		return create(ctx, o, host)
+	}
+	return mend(ctx, o, m, host)
+}
+
+// mend repairs a cluster, or replaces it when that fails.
+func mend(ctx context.Context, o Options, m *Manager, host component.Host) (*Manager, error) {
+	host.Ports = m.settings.Ports
+	s := Settings{Host: host, BootID: m.settings.BootID}
+	if err := s.save(o.Cluster); err != nil {
+		return nil, err
+	}
+	m = newManager(o.Cluster, s, o.Report)
+	o.Report.Say("cluster %s is not whole: %v", o.Cluster.Name, m.Healthy(ctx))
+	err := m.start(ctx)
+	if err == nil {
+		return m, nil
+	}
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	o.Report.Say("cannot repair cluster %s, so take it down and start again: %v", o.Cluster.Name, err)
+	if err := demolish(o.Cluster); err != nil {
+		return nil, err
 	}
 	return create(ctx, o, host)
 }
 
 // existing finds a cluster that can be continued. What is left of one that
 // cannot is taken down.
-func existing(ctx context.Context, o Options) (*Manager, error) {
+func existing(o Options) (*Manager, error) {
 	s, exists, err := LoadSettings(o.Cluster)
 	if err != nil {
 		return nil, err
@@ -116,7 +134,7 @@ func prepare(ctx context.Context, o Options) (component.Host, error) {
 // create makes a new cluster.
 func create(ctx context.Context, o Options, host component.Host) (*Manager, error) {
 	c := o.Cluster
-	s, err := newSettings(host)
+	s, err := newSettings(ctx, host)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +153,7 @@ func create(ctx context.Context, o Options, host component.Host) (*Manager, erro
 		return nil, err
 	}
 	visible := []string{c.StateDir, c.RunDir, s.BinDir, filepath.Dir(s.Launcher)}
-	if err := sandbox.Create(c, visible); err != nil {
+	if err := sandbox.Create(ctx, c, visible); err != nil {
 		return nil, err
 	}
 	m := newManager(c, s, o.Report)
@@ -156,12 +174,6 @@ func makeFolders(c layout.Cluster) error {
 	return nil
 }
 
-// repair starts what has ended.
-func (m *Manager) repair(ctx context.Context) error {
-	m.report.Say("cluster %s is not whole: %v", m.cluster.Name, m.Healthy(ctx))
-	return m.start(ctx)
-}
-
 // start starts every component that does not run, in order, and waits until the
 // cluster is ready.
 func (m *Manager) start(ctx context.Context) error {
@@ -173,7 +185,7 @@ func (m *Manager) start(ctx context.Context) error {
 		m.startAll(s.Ground), m.waitAll(s.Ground),
 		m.startAll(s.API), m.loadPause, m.waitAll(s.API),
 		m.startAll(s.Node), m.applyDefinitions,
-		m.startAll(s.Gateway), m.waitAll(s.Node), m.waitAll(s.Gateway),
+		m.startAll(s.Guests), m.waitAll(s.Node), m.waitAll(s.Guests),
 		m.waitReady,
 	} {
 		if err := step(ctx); err != nil {
@@ -197,9 +209,9 @@ func (m *Manager) writeConfigs() error {
 }
 
 func (m *Manager) startAll(stage []component.Component) func(context.Context) error {
-	return func(context.Context) error {
+	return func(ctx context.Context) error {
 		for _, component := range stage {
-			if err := m.ensure(component); err != nil {
+			if err := m.ensure(ctx, component); err != nil {
 				return err
 			}
 		}

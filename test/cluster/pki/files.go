@@ -32,28 +32,21 @@ func Make(c layout.Cluster, server string, now time.Time) error {
 		c.PKI(CACert):            ca.Cert,
 		c.PKI(ServiceAccountKey): signing,
 	}
-	for _, id := range Others(c.Name) {
+	clients := Clients(c.Name)
+	pairs := map[string]Pair{}
+	for _, id := range append(Others(c.Name), clients...) {
 		pair, err := ca.Issue(id.Request)
 		if err != nil {
 			return fmt.Errorf("issue certificate of %s: %w", id.Name, err)
 		}
+		pairs[id.Name] = pair
 		files[c.PKI(id.Name+".crt")] = pair.Cert
 		files[c.PKI(id.Name+".key")] = pair.Key
 	}
-	for _, id := range Clients(c.Name) {
-		pair, err := ca.Issue(id.Request)
-		if err != nil {
-			return fmt.Errorf("issue certificate of %s: %w", id.Name, err)
-		}
-		files[c.KubeconfigOf(id.Name)] = Kubeconfig(c.Name, "https://"+layout.APIServer, ca.Cert, pair)
-		if id.Name == "admin" {
-			files[c.Kubeconfig()] = Kubeconfig(c.Name, server, ca.Cert, pair)
-		}
-		if id.Name == "launcher" {
-			files[c.PKI("launcher.crt")] = pair.Cert
-			files[c.PKI("launcher.key")] = pair.Key
-		}
+	for _, id := range clients {
+		files[c.KubeconfigOf(id.Name)] = Kubeconfig(c.Name, "https://"+layout.APIServer, ca.Cert, pairs[id.Name])
 	}
+	files[c.Kubeconfig()] = Kubeconfig(c.Name, server, ca.Cert, pairs["admin"])
 	for path, data := range files {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			return err

@@ -2,10 +2,14 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Identity is a process that cannot be mistaken for another. A pid alone can:
@@ -20,6 +24,9 @@ type Identity struct {
 	BootID string `json:"bootID"`
 }
 
+// ErrEnded says that there is no such process, or no longer.
+var ErrEnded = errors.New("process has ended")
+
 // Identify reads the identity of a running process.
 func Identify(pid int) (Identity, error) {
 	boot, err := BootID()
@@ -27,6 +34,10 @@ func Identify(pid int) (Identity, error) {
 		return Identity{}, err
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// The second is what a read gives when the process ends after the opening.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return Identity{}, ErrEnded
+	}
 	if err != nil {
 		return Identity{}, err
 	}

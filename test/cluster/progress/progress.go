@@ -4,7 +4,6 @@ package progress
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -19,7 +18,7 @@ const (
 
 // Reporter writes lines that begin with the seconds since it was made.
 type Reporter struct {
-	out      io.Writer
+	out      *os.File
 	terminal bool
 	start    time.Time
 	mu       sync.Mutex
@@ -78,10 +77,24 @@ const eraseLine = "\r\x1b[K"
 func (r *Reporter) write(line, end string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	line = fmt.Sprintf("%6.1fs  %s", time.Since(r.start).Seconds(), line)
 	if r.terminal {
 		fmt.Fprint(r.out, eraseLine)
 	}
-	fmt.Fprintf(r.out, "%6.1fs  %s%s", time.Since(r.start).Seconds(), line, end)
+	if end == "" {
+		line = r.fit(line)
+	}
+	fmt.Fprint(r.out, line, end)
+}
+
+// fit cuts a line that is redrawn to the terminal's width: one that wraps cannot
+// be erased.
+func (r *Reporter) fit(line string) string {
+	size, err := unix.IoctlGetWinsize(int(r.out.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 || len(line) < int(size.Col) {
+		return line
+	}
+	return line[:size.Col-1]
 }
 
 func (r *Reporter) clear() {

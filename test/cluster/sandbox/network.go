@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,7 +18,7 @@ import (
 // nowhere, which is what traffic that should leave the cluster must do. The
 // default route is needed although it leads nowhere: a packet to a Service
 // address has to be routed before kube-proxy's rules rewrite it.
-func setUpNetwork() error {
+func setUpNetwork(ctx context.Context) error {
 	for _, line := range []string{
 		"link set lo up",
 		"link add node0 type veth peer name node1",
@@ -26,7 +27,7 @@ func setUpNetwork() error {
 		"link set node0 up",
 		"route add default dev node0",
 	} {
-		out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "ip", strings.Fields(line)...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("ip %s: %w: %s", line, err, strings.TrimSpace(string(out)))
 		}

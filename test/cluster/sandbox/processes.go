@@ -15,9 +15,12 @@ import (
 // component, and what components start by themselves, such as the shims that
 // outlive containerd. Containers are not in it; they have one each.
 func Processes(c layout.Cluster) ([]int, error) {
-	var want unix.Stat_t
-	if err := unix.Stat(c.MountNamespace(), &want); err != nil || !isNamespace(c.MountNamespace()) {
+	if !isNamespace(c.MountNamespace()) {
 		return nil, nil // Never made, or removed: nobody can be told by it.
+	}
+	var want unix.Stat_t
+	if err := unix.Stat(c.MountNamespace(), &want); err != nil {
+		return nil, err
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

@@ -16,6 +16,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -35,7 +36,7 @@ func Exists(c layout.Cluster) bool {
 
 // Create makes the namespaces and the network in them. The folders in visible
 // stay visible inside even where they lie below one that is hidden.
-func Create(c layout.Cluster, visible []string) error {
+func Create(ctx context.Context, c layout.Cluster, visible []string) error {
 	if err := prepare(c); err != nil {
 		return fmt.Errorf("prepare %s: %w", c.Namespaces(), err)
 	}
@@ -60,7 +61,7 @@ func Create(c layout.Cluster, visible []string) error {
 	if err := keep(m.thread, "mnt", c.MountNamespace()); err != nil {
 		return err
 	}
-	return Do(c, setUpNetwork)
+	return Do(c, func() error { return setUpNetwork(ctx) })
 }
 
 // Remove lets go of the namespaces. They vanish, with everything in them, when

@@ -13,6 +13,6 @@ func newForward() *cobra.Command {
 		Use:    "forward ADDRESS...",
 		Hidden: true,
 		Args:   cobra.MinimumNArgs(1),
-		RunE:   func(_ *cobra.Command, targets []string) error { return forward.Serve(targets) },
+		RunE:   func(cmd *cobra.Command, targets []string) error { return forward.Serve(cmd.Context(), targets) },
 	}
 }
