@@ -60,10 +60,11 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 	return w, nil
 }
 
-// observeSpec compiles the spec. A spec that cannot be compiled still gets steps to plan with, those of an update
+// observeSpec checks and compiles the spec. What is wrong with it should have been refused by the API server, and was not
+// when it was stored before a rule existed. A spec that cannot be compiled still gets steps to plan with, those of an update
 // without a strategy, so that pods and traffic are kept as they are while the problem is told.
 func (w *world) observeSpec(settle time.Duration) {
-	for _, err := range invalidFields(w.rollout) {
+	for _, err := range v1alpha1.ValidateRollout(w.rollout) {
 		w.problem(v1alpha1.ReasonInvalidSpec, err.Field, err.ErrorBody())
 	}
 	spec := &w.rollout.Spec
@@ -75,8 +76,8 @@ func (w *world) observeSpec(settle time.Duration) {
 		compiled, _ = planner.Compile(withoutStrategy(spec), settle)
 	}
 	w.snapshot.Spec = compiled
-	if w.template, err = spec.PodTemplate(); err != nil {
-		w.problem(v1alpha1.ReasonInvalidSpec, "", err.Error())
+	if template, err := spec.PodTemplate(); err == nil {
+		w.template = template
 	}
 }
 

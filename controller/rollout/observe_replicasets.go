@@ -73,6 +73,11 @@ func observedRevision(hash string, rs *appsv1.ReplicaSet) planner.Revision {
 	if rs.Status.ObservedGeneration < rs.Generation {
 		out.Ready, out.Available = min(out.Ready, desired), min(out.Available, desired)
 	}
+	for _, c := range rs.Status.Conditions {
+		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
+			out.Refused = cut(c.Message, maxMessage/2)
+		}
+	}
 	return out
 }
 
@@ -103,7 +108,7 @@ func (r *Reconciler) observePods(ctx context.Context, w *world) error {
 	}
 	selector, err := metav1.LabelSelectorAsSelector(w.rollout.Spec.Selector)
 	if err != nil {
-		return nil // invalidFields has told of it
+		return nil // ValidateRollout has told of it
 	}
 	var list corev1.PodList
 	if err := r.live.List(ctx, &list, client.InNamespace(w.rollout.Namespace),

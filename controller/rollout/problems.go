@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
@@ -29,36 +28,6 @@ func (w *world) problem(reason, path, message string) {
 	w.snapshot.Problems = append(w.snapshot.Problems, planner.Problem{
 		Reason: reason, Field: path, Message: cut(message, maxMessage-utf8.RuneCountInString(path)-2),
 	})
-}
-
-// invalidFields checks what the API server should have refused, for objects that were stored before a rule existed, or
-// in a cluster that does not evaluate it.
-func invalidFields(rollout *v1alpha1.Rollout) field.ErrorList {
-	spec := &rollout.Spec
-	var out field.ErrorList
-	selector, err := metav1.LabelSelectorAsSelector(spec.Selector)
-	if err != nil {
-		return append(out, field.Invalid(field.NewPath("spec", "selector"), "", err.Error()))
-	}
-	template, err := spec.PodTemplate()
-	if err != nil {
-		return out // observeSpec tells of it
-	}
-	path := field.NewPath("spec", "selector")
-	switch {
-	case selector.Empty():
-		out = append(out, field.Required(path, "an empty selector selects every pod of the namespace: write the labels of "+
-			"spec.template.metadata.labels that tell these pods apart"))
-	case !selector.Matches(labels.Set(template.Labels)):
-		out = append(out, field.Invalid(path, metav1.FormatLabelSelector(spec.Selector), fmt.Sprintf(
-			"does not select the labels of spec.template.metadata.labels, %s: write labels that the template has",
-			labels.Set(template.Labels))))
-	}
-	if spec.Services == nil && (spec.UsesRoutes() || spec.Strategy.BlueGreen != nil) {
-		out = append(out, field.Required(field.NewPath("spec", "services"),
-			"blueGreen and traffic move requests between two Services: name the one that callers use as services.active"))
-	}
-	return out
 }
 
 // serviceProblems finds what is wrong with the Services. The claimant is an older Rollout that names one of them.

@@ -1,0 +1,98 @@
+// Command sluice runs the controllers: flags and wiring only. What the controllers do is in package controller.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/sluice-dev/sluice/controller"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// leaseName is the lease by which one controller at a time acts.
+const leaseName = "sluice-controller"
+
+func main() {
+	err := run(ctrl.SetupSignalHandler(), os.Args[1:])
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "sluice:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if s.version {
+		_, err := fmt.Fprintln(os.Stdout, version)
+		return err
+	}
+	logger := s.logger()
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	scheme, err := controller.Scheme()
+	if err != nil {
+		return err
+	}
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	restConfig.UserAgent = "sluice/" + version
+	restConfig.QPS = -1 // the API server's own priorities are what limits us
+	mgr, err := manager.New(restConfig, s.manager(scheme))
+	if err != nil {
+		return err
+	}
+	if err := controller.Setup(ctx, mgr, s.controllers); err != nil {
+		return err
+	}
+	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
+		if err := add("ping", healthz.Ping); err != nil {
+			return err
+		}
+	}
+	logger.Info("starting", "version", version, "namespaces", s.namespaces)
+	return mgr.Start(ctx)
+}
+
+func (s settings) logger() logr.Logger {
+	options := &slog.HandlerOptions{Level: s.logLevel}
+	if s.logFormat == "text" {
+		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, options))
+	}
+	return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, options))
+}
+
+func (s settings) manager(scheme *runtime.Scheme) manager.Options {
+	return manager.Options{
+		Scheme:                        scheme,
+		Cache:                         controller.CacheOptions(split(s.namespaces)),
+		Metrics:                       metricsserver.Options{BindAddress: s.metricsAddress},
+		HealthProbeBindAddress:        s.healthAddress,
+		LeaderElection:                s.leaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       s.leaseNamespace,
+		LeaderElectionReleaseOnCancel: true, // nothing runs after the manager has ended
+		// A standby fills its caches while it waits, and takes over with nothing left to read.
+		Controller: config.Controller{EnableWarmup: ptr.To(true)},
+	}
+}
