@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // Check returns the revision that an action is meant for, given what the Rollout is now. The error is a *Refusal when the

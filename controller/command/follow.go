@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // ErrTimeout says that what was waited for did not come in the time that was given.
@@ -92,6 +93,12 @@ func (f Follower) watch(ctx context.Context, key client.ObjectKey, expired <-cha
 	if done, err := visit(rollout); done || err != nil {
 		return done, err
 	}
+	return follow(ctx, w, key, expired, visit)
+}
+
+// follow shows what a watch reports. When the watch ends, it returns neither done nor an error.
+func follow(ctx context.Context, w watch.Interface, key client.ObjectKey, expired <-chan time.Time, visit Visit,
+) (bool, error) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -38,7 +38,10 @@ func fired() <-chan time.Time {
 	return c
 }
 
-var sent = v1alpha1.Command{Action: v1alpha1.ActionAbort, Revision: candidate, ID: "7"}
+// sentAbort is the command that the tests wait for.
+func sentAbort() v1alpha1.Command {
+	return v1alpha1.Command{Action: v1alpha1.ActionAbort, Revision: candidate, ID: "7"}
+}
 
 func commanded(annotation string) func(*v1alpha1.Rollout) {
 	return func(r *v1alpha1.Rollout) {
@@ -84,23 +87,23 @@ func TestAwait(t *testing.T) {
 		wantError   error
 	}{
 		"answered already": {
-			rollout: at(v1alpha1.StageRetreating, commanded(sent.String()), answered), want: answer,
+			rollout: at(v1alpha1.StageRetreating, commanded(sentAbort().String()), answered), want: answer,
 		},
 		"answered later": {
-			rollout: at(v1alpha1.StageStepping, commanded(sent.String())),
+			rollout: at(v1alpha1.StageStepping, commanded(sentAbort().String())),
 			funcs:   afterFirstLook(setStatus(t, answered)), want: answer,
 		},
 		"answered, and another one was sent since": {
 			rollout: at(v1alpha1.StageRetreating, commanded("retry/newest3333/8"), answered), want: answer,
 		},
 		"another command was answered": {
-			rollout: at(v1alpha1.StageStepping, commanded(sent.String()), func(r *v1alpha1.Rollout) {
+			rollout: at(v1alpha1.StageStepping, commanded(sentAbort().String()), func(r *v1alpha1.Rollout) {
 				r.Status.LastCommand = &v1alpha1.CommandStatus{ID: "6"}
 			}),
 			clock: hurried{}, wantError: command.ErrTimeout,
 		},
 		"nobody answers": {
-			rollout: at(v1alpha1.StageStepping, commanded(sent.String())),
+			rollout: at(v1alpha1.StageStepping, commanded(sentAbort().String())),
 			clock:   hurried{}, wantError: command.ErrTimeout,
 		},
 		"replaced": {
@@ -119,7 +122,7 @@ func TestAwait(t *testing.T) {
 				tc.clock = clocktesting.NewFakeClock(time.Unix(0, 0))
 			}
 			follower := command.Follower{Client: server(t, tc.funcs, tc.rollout), Clock: tc.clock}
-			got, err := follower.Await(t.Context(), key, sent, time.Second)
+			got, err := follower.Await(t.Context(), web(), sentAbort(), time.Second)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
@@ -161,7 +164,7 @@ func TestFollowSeesEveryChangeOfItsOwnRollout(t *testing.T) {
 	c := server(t, funcs, at(v1alpha1.StageStepping, message("one", v1alpha1.PhaseProgressing)))
 	var got []string
 	follower := command.Follower{Client: c, Clock: clocktesting.NewFakeClock(time.Unix(0, 0))}
-	if err := follower.Follow(t.Context(), key, 0, untilHealthy(&got)); err != nil {
+	if err := follower.Follow(t.Context(), web(), 0, untilHealthy(&got)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"one", "two", "three"}, got); diff != "" {
@@ -201,7 +204,7 @@ func TestFollowOutlivesItsWatch(t *testing.T) {
 			c := server(t, funcs, at(v1alpha1.StageStepping, message("one", v1alpha1.PhaseProgressing)))
 			var got []string
 			follower := command.Follower{Client: c, Clock: hurried{}}
-			if err := follower.Follow(t.Context(), key, 0, untilHealthy(&got)); err != nil {
+			if err := follower.Follow(t.Context(), web(), 0, untilHealthy(&got)); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]string{"one", "two"}, got); diff != "" {
@@ -234,7 +237,7 @@ func TestFollowEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			follower := command.Follower{Client: server(t, tc.funcs, tc.objects...), Clock: hurried{}}
-			err := follower.Follow(t.Context(), key, 0, func(*v1alpha1.Rollout) (bool, error) { return false, nil })
+			err := follower.Follow(t.Context(), web(), 0, func(*v1alpha1.Rollout) (bool, error) { return false, nil })
 			if !tc.want(err) {
 				t.Errorf("got %v", err)
 			}
@@ -246,7 +249,7 @@ func TestFollowIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := server(t, interceptor.Funcs{}, at(v1alpha1.StageIdle))
 	follower := command.Follower{Client: c, Clock: clocktesting.NewFakeClock(time.Unix(0, 0))}
-	err := follower.Follow(ctx, key, time.Hour, func(*v1alpha1.Rollout) (bool, error) {
+	err := follower.Follow(ctx, web(), time.Hour, func(*v1alpha1.Rollout) (bool, error) {
 		cancel()
 		return false, nil
 	})

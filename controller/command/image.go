@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // AllContainers, as the name of a container, stands for every container and init container.

@@ -3,8 +3,9 @@ package command
 import (
 	"context"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // Pause sets spec.paused and returns the Rollout as it is then. A Rollout that is paused already is a Refusal.

@@ -8,11 +8,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // Revision is a pod template that has been released before and is still there to go back to.

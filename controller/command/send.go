@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // FieldManager owns, in managedFields, what this package writes.

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // Previous, as the number of a revision, asks Undo to choose: the stable revision while another one is being released or

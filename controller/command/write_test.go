@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -24,7 +23,7 @@ import (
 	"github.com/sluice-dev/sluice/controller/command"
 )
 
-var key = types.NamespacedName{Namespace: "shop", Name: "web"}
+func web() client.ObjectKey { return client.ObjectKey{Namespace: "shop", Name: "web"} }
 
 // template has fields that no version knows, a number that a float cannot hold, and an order of its own.
 const template = `{"metadata":{"labels":{"app":"web"},"unknownMeta":{"a":1}},"spec":{"futureField":{"exact":9007199254740993},` +
@@ -51,7 +50,7 @@ func server(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) cli
 func get(t *testing.T, c client.Reader) *v1alpha1.Rollout {
 	t.Helper()
 	r := &v1alpha1.Rollout{}
-	if err := c.Get(t.Context(), key, r); err != nil {
+	if err := c.Get(t.Context(), web(), r); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -114,7 +113,7 @@ func TestSend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := server(t, tc.funcs, at(v1alpha1.StageStepping, withTemplate(template)))
-			_, err := command.Send(t.Context(), c, key, v1alpha1.ActionAbort, tc.id)
+			_, err := command.Send(t.Context(), c, web(), v1alpha1.ActionAbort, tc.id)
 			if tc.wantError != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.wantError) {
 					t.Errorf("error %v, want one with %q", err, tc.wantError)
@@ -133,7 +132,7 @@ func TestSendLeavesTheRestAlone(t *testing.T) {
 	before := at(v1alpha1.StageStepping, withTemplate(template))
 	before.Annotations = map[string]string{"team": "shop"}
 	c := server(t, interceptor.Funcs{}, before)
-	if _, err := command.Send(t.Context(), c, key, v1alpha1.ActionAbort, "7"); err != nil {
+	if _, err := command.Send(t.Context(), c, web(), v1alpha1.ActionAbort, "7"); err != nil {
 		t.Fatal(err)
 	}
 	after := get(t, c)
@@ -147,7 +146,7 @@ func TestSendLeavesTheRestAlone(t *testing.T) {
 }
 
 func TestSendToNothing(t *testing.T) {
-	_, err := command.Send(t.Context(), server(t, interceptor.Funcs{}), key, v1alpha1.ActionAbort, "7")
+	_, err := command.Send(t.Context(), server(t, interceptor.Funcs{}), web(), v1alpha1.ActionAbort, "7")
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("got %v, want NotFound", err)
 	}
@@ -186,7 +185,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			withTemplate(template)(tc.rollout)
 			c := server(t, interceptor.Funcs{}, tc.rollout)
-			_, err := tc.do(t.Context(), c, key)
+			_, err := tc.do(t.Context(), c, web())
 			if diff := cmp.Diff(tc.wantRefusal, refusalOf(t, err)); diff != "" {
 				t.Errorf("refusal (-want +got):\n%s", diff)
 			}
@@ -249,7 +248,7 @@ func TestSetImages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := server(t, asAPIServer(tc.funcs), at(v1alpha1.StageIdle, withTemplate(template)))
-			changes, err := command.SetImages(t.Context(), c, key, tc.images)
+			changes, err := command.SetImages(t.Context(), c, web(), tc.images)
 			if diff := cmp.Diff(tc.wantRefusal, refusalOf(t, err)); diff != "" {
 				t.Errorf("refusal (-want +got):\n%s", diff)
 			}
@@ -414,7 +413,7 @@ func TestUndo(t *testing.T) {
 			}
 			withTemplate(current)(tc.rollout)
 			c := server(t, interceptor.Funcs{}, append([]client.Object{tc.rollout}, tc.revisions...)...)
-			revision, err := command.Undo(t.Context(), c, key, tc.number)
+			revision, err := command.Undo(t.Context(), c, web(), tc.number)
 			if diff := cmp.Diff(tc.wantRefusal, refusalOf(t, err)); diff != "" {
 				t.Errorf("refusal (-want +got):\n%s", diff)
 			}
@@ -437,7 +436,7 @@ func TestUndoDoesNotOverwriteAnEditInBetween(t *testing.T) {
 	}
 	c := server(t, editBefore(t, edit), at(v1alpha1.StageStepping, withTemplate(template)),
 		replicaSet("first11111", 1, "shop/web:v1"), replicaSet(stable, 2, "shop/web:v2"), replicaSet(candidate, 3, "shop/web:v3"))
-	revision, err := command.Undo(t.Context(), c, key, command.Previous)
+	revision, err := command.Undo(t.Context(), c, web(), command.Previous)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -451,7 +450,7 @@ func TestRevisionsNeedTheRightToListThem(t *testing.T) {
 	c := server(t, interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 		return refused
 	}}, at(v1alpha1.StageIdle, withTemplate(template)))
-	if _, err := command.Undo(t.Context(), c, key, 1); !errors.Is(err, refused) {
+	if _, err := command.Undo(t.Context(), c, web(), 1); !errors.Is(err, refused) {
 		t.Errorf("got %v, want %v", err, refused)
 	}
 }
