@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -284,7 +283,21 @@ func setReady(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus,
 		condition.Status = metav1.ConditionFalse
 		condition.Message = "spec.metrics: the run has no metrics; add one"
 	}
-	meta.SetStatusCondition(&status.Conditions, condition)
+	status.Conditions = withCondition(status.Conditions, condition)
+}
+
+// withCondition puts a condition in the place of the one of its type, whose transition time it keeps unless the status
+// differs.
+func withCondition(conditions []metav1.Condition, condition metav1.Condition) []metav1.Condition {
+	index := slices.IndexFunc(conditions, func(c metav1.Condition) bool { return c.Type == condition.Type })
+	if index < 0 {
+		return append(conditions, condition)
+	}
+	if conditions[index].Status == condition.Status {
+		condition.LastTransitionTime = conditions[index].LastTransitionTime
+	}
+	conditions[index] = condition
+	return conditions
 }
 
 // moment cuts a time to what the API stores, so that a status compares equal after a round trip.

@@ -16,17 +16,17 @@ func metricMessage(metric v1alpha1.Metric, result v1alpha1.MetricResult) string 
 	switch result.Phase {
 	case v1alpha1.AnalysisFailed:
 		return fmt.Sprintf("%s in %d of %s, limit %d",
-			failure(metric, lastWith(result, v1alpha1.MeasurementFailed)), result.Failed, plural(taken, "measurement"),
+			failure(metric, lastWith(result, v1alpha1.MeasurementFailed)), result.Failed, measurements(taken),
 			metric.FailureLimit)
 	case v1alpha1.AnalysisInconclusive:
 		return fmt.Sprintf("%s in %d of %s",
 			doubt(metric, lastWith(result, v1alpha1.MeasurementInconclusive)), result.Inconclusive,
-			plural(taken, "measurement"))
+			measurements(taken))
 	case v1alpha1.AnalysisPassed:
 		return fmt.Sprintf("%d of %s succeeded%s, last %s",
-			result.Successful, plural(taken, "measurement"), tolerated(metric, result), lastValue(result))
+			result.Successful, measurements(taken), tolerated(metric, result), lastValue(result))
 	case v1alpha1.AnalysisStopped:
-		return fmt.Sprintf("stopped after %s%s", plural(taken, "measurement"), tally(result))
+		return fmt.Sprintf("stopped after %s%s", measurements(taken), tally(result))
 	case v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning:
 		return progress(metric, result)
 	}
@@ -42,9 +42,9 @@ func progress(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
 	if taken == 0 {
 		return "no figure yet"
 	}
-	total := plural(taken, "measurement")
+	total := measurements(taken)
 	if !isEndless(metric) {
-		total = fmt.Sprintf("%d of %s", taken, plural(wanted(metric), "measurement"))
+		total = fmt.Sprintf("%d of %s", taken, measurements(wanted(metric)))
 	}
 	return fmt.Sprintf("%s taken%s, last %s", total, tolerated(metric, result), lastValue(result))
 }
@@ -78,8 +78,11 @@ func tally(result v1alpha1.MetricResult) string {
 		count int32
 		what  string
 	}{
-		{result.Successful, "successful"}, {result.Failed, "failed"}, {result.Inconclusive, "inconclusive"},
-		{result.NoData, "without data"}, {result.Errors, "with errors"},
+		{result.Successful, "successful"},
+		{result.Failed, "failed"},
+		{result.Inconclusive, "inconclusive"},
+		{result.NoData, "without data"},
+		{result.Errors, "with errors"},
 	} {
 		if part.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.count, part.what))
@@ -212,12 +215,12 @@ func condition(expression string) string {
 	return clip(strings.Join(strings.Fields(expression), " "), maxInMessages)
 }
 
-// plural writes a number with a noun.
-func plural(n int32, noun string) string {
+// measurements writes how many there are.
+func measurements(n int32) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 measurement"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d measurements", n)
 }
 
 // clip cuts a text to at most so many bytes, at a character, and marks the cut.

@@ -62,6 +62,9 @@ type Request struct {
 	// Gate says what the run is for: step-<index>, background, pre-promotion or post-promotion.
 	Gate string
 
+	// Conditions keeps what it compiles from one request to the next. Without it each request compiles anew, in 0.3 ms.
+	Conditions *Conditions
+
 	// Rollout and Namespace name the Rollout.
 	Rollout, Namespace string
 	// CandidateHash and StableHash name the revisions. StableHash is empty in a first rollout.
@@ -80,7 +83,7 @@ type Request struct {
 // The error lists everything that is wrong, each with what to write instead: two templates with a metric of the same
 // name or with different defaults for an argument, an argument that no template declares or that has no value, a value
 // that may not stand where it is used, a condition that does not compile, a metric without an end at a gate that waits
-// for one. It takes about 0.3 ms, for the conditions.
+// for one.
 func Resolve(request Request) (v1alpha1.AnalysisRunSpec, error) {
 	values, err := resolveArgs(request)
 	if err != nil {
@@ -198,9 +201,12 @@ func choices(values map[string]*string) string {
 
 // resolveMetrics copies the metrics of all templates, with the values of the arguments in place.
 func resolveMetrics(request Request, values Values) ([]v1alpha1.Metric, error) {
-	conditions, err := NewConditions(maxMetrics)
-	if err != nil {
-		return nil, err
+	conditions := request.Conditions
+	if conditions == nil {
+		var err error
+		if conditions, err = NewConditions(maxMetrics); err != nil {
+			return nil, err
+		}
 	}
 	var metrics []v1alpha1.Metric
 	var problems []error

@@ -1,0 +1,57 @@
+package analysisrun
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+const (
+	actionJudge   = "Judge"   // of the event of a verdict
+	actionMeasure = "Measure" // of the event of a problem
+	actionCheck   = "Check"   // of the event of a template that cannot be used
+)
+
+// announce tells of a verdict, once, and of a problem when it begins or when its reason changes.
+func (r *runReconciler) announce(run *v1alpha1.AnalysisRun, before, after v1alpha1.AnalysisRunStatus) {
+	if analysis.Ended(after.Phase) {
+		if !analysis.Ended(before.Phase) {
+			kind, reason := verdictEvent(after.Phase)
+			r.recorder.Eventf(run, nil, kind, reason, actionJudge, "%s", after.Message)
+		}
+		return
+	}
+	if problem := newProblem(before.Conditions, after.Conditions); problem != nil {
+		r.recorder.Eventf(run, nil, corev1.EventTypeWarning, problem.Reason, actionMeasure, "%s", problem.Message)
+	}
+}
+
+// verdictEvent is the type and the reason of the event of a verdict.
+func verdictEvent(phase v1alpha1.AnalysisPhase) (kind, reason string) {
+	switch phase {
+	case v1alpha1.AnalysisPassed:
+		return corev1.EventTypeNormal, v1alpha1.ReasonAnalysisPassed
+	case v1alpha1.AnalysisFailed:
+		return corev1.EventTypeWarning, v1alpha1.ReasonAnalysisFailed
+	case v1alpha1.AnalysisInconclusive:
+		return corev1.EventTypeWarning, v1alpha1.ReasonAnalysisInconclusive
+	case v1alpha1.AnalysisStopped, v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning:
+	}
+	return corev1.EventTypeNormal, v1alpha1.ReasonAnalysisStopped
+}
+
+// newProblem gives the condition Ready when it has become False, or False for another reason.
+func newProblem(before, after []metav1.Condition) *metav1.Condition {
+	is := meta.FindStatusCondition(after, v1alpha1.ConditionReady)
+	if is == nil || is.Status != metav1.ConditionFalse {
+		return nil
+	}
+	was := meta.FindStatusCondition(before, v1alpha1.ConditionReady)
+	if was != nil && was.Status == is.Status && was.Reason == is.Reason {
+		return nil
+	}
+	return is
+}
