@@ -25,18 +25,28 @@ func TestConfigFrom(t *testing.T) {
 	}{
 		"nothing set": {want: defaults},
 		"everything set": {
-			env: map[string]string{"VERSION": "v3", "HOSTNAME": "web-1", "ADDRESS": ":80", "ADMIN_ADDRESS": ":81",
-				"ERROR_RATE": "0.2", "LATENCY": "50ms", "DRAIN": "0"},
-			want: Config{Version: "v3", Pod: "web-1", Address: ":80", AdminAddress: ":81",
-				Fault: Fault{ErrorRate: 0.2, Latency: 50 * time.Millisecond}},
+			env: map[string]string{
+				"VERSION": "v3", "HOSTNAME": "web-1", "ADDRESS": ":80", "ADMIN_ADDRESS": ":81",
+				"ERROR_RATE": "0.2", "LATENCY": "50ms", "DRAIN": "0",
+			},
+			want: Config{
+				Version: "v3", Pod: "web-1", Address: ":80", AdminAddress: ":81",
+				Fault: Fault{ErrorRate: 0.2, Latency: 50 * time.Millisecond},
+			},
 		},
-		"error rate is no number": {env: map[string]string{"ERROR_RATE": "20%"},
-			wantErr: `ERROR_RATE: "20%" is not a number: write one from 0 to 1`},
+		"error rate is no number": {
+			env:     map[string]string{"ERROR_RATE": "20%"},
+			wantErr: `ERROR_RATE: "20%" is not a number: write one from 0 to 1`,
+		},
 		"error rate is no share": {env: map[string]string{"ERROR_RATE": "20"}, wantErr: "write a number from 0 to 1"},
-		"error rate is no number at all": {env: map[string]string{"ERROR_RATE": "NaN"},
-			wantErr: "write a number from 0 to 1"},
-		"latency without a unit": {env: map[string]string{"LATENCY": "50"},
-			wantErr: `LATENCY: "50" is not a duration: write one such as 50ms or 5s`},
+		"error rate is no number at all": {
+			env:     map[string]string{"ERROR_RATE": "NaN"},
+			wantErr: "write a number from 0 to 1",
+		},
+		"latency without a unit": {
+			env:     map[string]string{"LATENCY": "50"},
+			wantErr: `LATENCY: "50" is not a duration: write one such as 50ms or 5s`,
+		},
 		"negative drain": {env: map[string]string{"DRAIN": "-1s"}, wantErr: `DRAIN: "-1s" is not a duration`},
 	}
 	for name, c := range cases {
@@ -97,19 +107,24 @@ func TestErrorRateHoldsOverManyRequests(t *testing.T) {
 	}
 }
 
-func TestAnswersAndMetrics(t *testing.T) {
+// ask sends a handler one GET.
+func ask(t *testing.T, handler http.Handler, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	return answer
+}
+
+func TestAnswersNameTheVersionAndMarkErrors(t *testing.T) {
 	app := NewApp(Config{Version: "v3", Pod: "web-1", Fault: Fault{ErrorRate: 0.5}}, clock.RealClock{})
-	var codes []int
-	for range 4 {
-		answer := httptest.NewRecorder()
-		app.Serving().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
-		codes = append(codes, answer.Code)
-		wantError := ""
-		if answer.Code == http.StatusInternalServerError {
-			wantError = "injected"
-		}
-		if got := answer.Header().Get(HeaderAppError); got != wantError {
-			t.Errorf("status %d with %s %q, want %q", answer.Code, HeaderAppError, got, wantError)
+	for i, want := range []struct {
+		code  int
+		error string
+	}{{200, ""}, {500, "injected"}, {200, ""}, {500, "injected"}} {
+		answer := ask(t, app.Serving(), "/")
+		if answer.Code != want.code || answer.Header().Get(HeaderAppError) != want.error {
+			t.Errorf("answer %d: status %d and %s %q, want %d and %q", i, answer.Code, HeaderAppError,
+				answer.Header().Get(HeaderAppError), want.code, want.error)
 		}
 		if got := answer.Header().Get(HeaderVersion); got != "v3" {
 			t.Errorf("version %q, want v3", got)
@@ -118,25 +133,30 @@ func TestAnswersAndMetrics(t *testing.T) {
 			t.Errorf("body %q, want %q", got, want)
 		}
 	}
-	if diff := cmp.Diff([]int{200, 500, 200, 500}, codes); diff != "" {
-		t.Errorf("codes (-want +got):\n%s", diff)
+}
+
+func TestMetricsCountRequestsButNotProbes(t *testing.T) {
+	app := NewApp(Config{Version: "v3", Fault: Fault{ErrorRate: 0.5}}, clock.RealClock{})
+	for _, path := range []string{"/", "/healthz", "/", "/readyz", "/"} {
+		ask(t, app.Serving(), path)
 	}
-	for _, path := range []string{"/healthz", "/readyz"} {
-		answer := httptest.NewRecorder()
-		app.Serving().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
-		if answer.Code != http.StatusOK {
-			t.Errorf("%s answers %d", path, answer.Code)
-		}
-	}
-	metrics := httptest.NewRecorder()
-	app.Admin().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metrics := ask(t, app.Admin(), "/metrics").Body.String()
 	for _, want := range []string{
 		`http_requests_total{code="200",version="v3"} 2`,
-		`http_requests_total{code="500",version="v3"} 2`,
-		`http_request_duration_seconds_count{version="v3"} 4`,
+		`http_requests_total{code="500",version="v3"} 1`,
+		`http_request_duration_seconds_count{version="v3"} 3`,
 	} {
-		if !strings.Contains(metrics.Body.String(), want) {
-			t.Errorf("metrics lack %s:\n%s", want, metrics.Body)
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics lack %s:\n%s", want, metrics)
+		}
+	}
+}
+
+func TestProbesDoNotFail(t *testing.T) {
+	app := NewApp(Config{Version: "v3", Fault: Fault{ErrorRate: 1}}, clock.RealClock{})
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if got := ask(t, app.Serving(), path).Code; got != http.StatusOK {
+			t.Errorf("%s answers %d", path, got)
 		}
 	}
 }
@@ -158,7 +178,7 @@ func TestFaultIsChangedAtRunTime(t *testing.T) {
 		{"nothing changed by refusals", http.MethodGet, "", 200, `{"errorRate":1,"latency":"50ms"}`},
 	} {
 		answer := httptest.NewRecorder()
-		app.Admin().ServeHTTP(answer, httptest.NewRequest(c.method, "/admin/fault", strings.NewReader(c.body)))
+		app.Admin().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), c.method, "/admin/fault", strings.NewReader(c.body)))
 		if answer.Code != c.wantCode || !strings.Contains(answer.Body.String(), c.want) {
 			t.Errorf("%s: %d %s, want %d with %s", c.name, answer.Code, answer.Body, c.wantCode, c.want)
 		}
@@ -177,7 +197,7 @@ func listen(t *testing.T, drain time.Duration) listening {
 	t.Helper()
 	var listeners [2]net.Listener
 	for i := range listeners {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,50 +215,53 @@ func listen(t *testing.T, drain time.Duration) listening {
 	return l
 }
 
-func get(t *testing.T, url string) (closes bool) {
+// get sends one request and says whether the app closes the connection afterwards.
+func (l listening) get(t *testing.T) (closes bool, err error) {
 	t.Helper()
-	answer, err := http.Get(url)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-		t.Fatal(err)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false, err
 	}
-	return answer.Close
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.Close, err
 }
 
 func TestAnswersWhileDraining(t *testing.T) {
 	app := listen(t, 5*time.Second)
-	if get(t, app.url) {
-		t.Error("a connection is closed before the drain")
+	if closes, err := app.get(t); closes || err != nil {
+		t.Errorf("before the drain: connection closed %v, error %v", closes, err)
 	}
 	app.stop()
 	for !app.clock.HasWaiters() { // Until the drain has begun.
 		runtime.Gosched()
 	}
-	if !get(t, app.url) {
-		t.Error("a connection is kept during the drain")
+	if closes, err := app.get(t); !closes || err != nil {
+		t.Errorf("during the drain: connection closed %v, error %v", closes, err)
 	}
 	app.clock.Step(5 * time.Second)
 	if err := <-app.done; err != nil {
 		t.Error(err)
 	}
-	if answer, err := http.Get(app.url); err == nil {
-		_ = answer.Body.Close()
+	if _, err := app.get(t); err == nil {
 		t.Error("it answers after the drain")
 	}
 }
 
 func TestEndsAtOnceWithoutDrain(t *testing.T) {
 	app := listen(t, 0)
-	get(t, app.url)
+	if _, err := app.get(t); err != nil {
+		t.Error(err)
+	}
 	app.stop()
 	if err := <-app.done; err != nil {
 		t.Error(err)
 	}
-	if answer, err := http.Get(app.url); err == nil {
-		_ = answer.Body.Close()
+	if _, err := app.get(t); err == nil {
 		t.Error("it answers after its end")
 	}
 }

@@ -111,11 +111,12 @@ func ok(w http.ResponseWriter, _ *http.Request) {
 
 // serve answers on both ports until ctx ends, and then for as long as config.Drain says.
 func serve(ctx context.Context, config Config, clk clock.Clock) error {
-	serving, err := net.Listen("tcp", config.Address)
+	var listen net.ListenConfig
+	serving, err := listen.Listen(ctx, "tcp", config.Address)
 	if err != nil {
 		return fmt.Errorf("ADDRESS: %w", err)
 	}
-	admin, err := net.Listen("tcp", config.AdminAddress)
+	admin, err := listen.Listen(ctx, "tcp", config.AdminAddress)
 	if err != nil {
 		return errors.Join(fmt.Errorf("ADMIN_ADDRESS: %w", err), serving.Close())
 	}

@@ -47,8 +47,10 @@ func send(t *testing.T, n int, change func(*Config), handler http.HandlerFunc) s
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	const within = 200 * time.Millisecond
-	config := Config{Target: server.URL, Rate: float64(n) / within.Seconds(), Timeout: 5 * time.Second,
-		MaxInFlight: 1000, MaxDuration: within}
+	config := Config{
+		Target: server.URL, Rate: float64(n) / within.Seconds(), Timeout: 5 * time.Second,
+		MaxInFlight: 1000, MaxDuration: within,
+	}
 	if change != nil {
 		change(&config)
 	}
@@ -155,8 +157,10 @@ func TestLateRequestsAreCountedFromWhenTheyWereDue(t *testing.T) {
 	}))
 	defer server.Close()
 	clk := testingclock.NewFakeClock(time.Unix(1000, 0))
-	generator := NewGenerator(Config{Target: server.URL, Rate: 10, Timeout: time.Minute, MaxInFlight: 1000,
-		MaxDuration: 2 * time.Second}, clk)
+	generator := NewGenerator(Config{
+		Target: server.URL, Rate: 10, Timeout: time.Minute, MaxInFlight: 1000,
+		MaxDuration: 2 * time.Second,
+	}, clk)
 	clk.Step(10 * time.Second)
 	generator.Run(t.Context())
 	got := generator.Report(0)
@@ -186,7 +190,7 @@ func TestStatsAreAnsweredAsJSON(t *testing.T) {
 		{"?last=-1", 400, 0},
 	} {
 		answer := httptest.NewRecorder()
-		generator.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/stats"+c.query, nil))
+		generator.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/stats"+c.query, nil))
 		if answer.Code != c.wantCode {
 			t.Errorf("%q: status %d, want %d", c.query, answer.Code, c.wantCode)
 			continue
@@ -210,8 +214,10 @@ func TestErrorsAreTheSameForEveryConnection(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 4711}, Err: errors.New("connection reset by peer")},
-			"read: connection reset by peer"},
+		{
+			&net.OpError{Op: "read", Addr: &net.TCPAddr{Port: 4711}, Err: errors.New("connection reset by peer")},
+			"read: connection reset by peer",
+		},
 		{io.ErrUnexpectedEOF, "unexpected EOF"},
 	} {
 		if got := plain(c.err); got != c.want {

@@ -41,6 +41,9 @@ func main() {
 	}
 }
 
+// longest is how long a load may last.
+const longest = 2 * time.Hour
+
 // Config is what the flags say.
 type Config struct {
 	// Target is the URL to send requests to.
@@ -81,19 +84,25 @@ func configFrom(args []string, usage io.Writer) (Config, error) {
 
 func (c Config) validate() error {
 	target, err := url.Parse(c.Target)
-	switch {
-	case err != nil || target.Scheme != "http" || target.Host == "":
+	if err != nil || target.Scheme != "http" || target.Host == "" {
 		return fmt.Errorf("-target: %q is not an http URL: write one such as http://10.77.0.1:8000/", c.Target)
-	case c.Rate <= 0 || c.Rate > 10_000:
-		return fmt.Errorf("-rate: %v: write a number above 0 and up to 10000", c.Rate)
-	case c.Fresh < 0 || c.Fresh > 1:
-		return fmt.Errorf("-fresh: %v is not a share: write a number from 0 to 1", c.Fresh)
-	case c.Timeout <= 0:
-		return fmt.Errorf("-timeout: %v: write a duration such as 5s", c.Timeout)
-	case c.MaxInFlight <= 0:
-		return fmt.Errorf("-max-in-flight: %d: write a number above 0", c.MaxInFlight)
-	case c.MaxDuration <= 0 || c.MaxDuration > 2*time.Hour:
-		return fmt.Errorf("-max-duration: %v: write a duration of up to 2h: a load must end", c.MaxDuration)
+	}
+	for _, rule := range []struct {
+		holds bool
+		err   error
+	}{
+		{c.Rate > 0 && c.Rate <= 10_000, fmt.Errorf("-rate: %v: write a number above 0 and up to 10000", c.Rate)},
+		{c.Fresh >= 0 && c.Fresh <= 1, fmt.Errorf("-fresh: %v is not a share: write a number from 0 to 1", c.Fresh)},
+		{c.Timeout > 0, fmt.Errorf("-timeout: %v: write a duration such as 5s", c.Timeout)},
+		{c.MaxInFlight > 0, fmt.Errorf("-max-in-flight: %d: write a number above 0", c.MaxInFlight)},
+		{
+			c.MaxDuration > 0 && c.MaxDuration <= longest,
+			fmt.Errorf("-max-duration: %v: write a duration of up to %v: a load must end", c.MaxDuration, longest),
+		},
+	} {
+		if !rule.holds {
+			return rule.err
+		}
 	}
 	return nil
 }
