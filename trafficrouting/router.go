@@ -48,7 +48,7 @@ type Target struct {
 // Observed is what the routes say, all taken together.
 type Observed struct {
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000. It is WeightUnknown when a route is
-	// missing or cannot be used, when routes or rules disagree, and when the share is no whole number of tenths.
+	// missing or cannot be read, when routes or rules disagree, and when the share is no whole number of tenths.
 	Weight int32
 	// Accepted says that every parent of every route reports it as accepted, with all references resolved, for the
 	// generation that was read.

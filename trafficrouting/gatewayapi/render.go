@@ -1,6 +1,8 @@
 package gatewayapi
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -28,9 +30,6 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 		return nil, false, err
 	}
 	for _, r := range rules {
-		if r == nil {
-			continue
-		}
 		if weight, ok := r.weight(); ok && weight == s.Weight {
 			continue
 		}
@@ -44,29 +43,31 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 }
 
 // Weight is the share of the standby Service that all managed rules of a route agree on, in tenths of a percent; the
-// Weight of the Split has no meaning here. It is trafficrouting.WeightUnknown when rules disagree or when the share is no
-// whole number of tenths. The error is a *RouteError for a route that could not carry every weight, so that it is found
-// before a release starts and not in the middle of it.
+// Weight of the Split has no meaning here. It is trafficrouting.WeightUnknown when rules disagree, when the share is no
+// whole number of tenths, and for a route without a managed rule.
+//
+// The error is a *RouteError for a route that could not carry every weight, so that it is found before a release starts
+// and not in the middle of it. What the route says now is returned all the same, as an abort needs no more than that.
 func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 	rules, err := parseRules(route, s.services(route))
 	if err != nil {
 		return trafficrouting.WeightUnknown, err
 	}
-	weight, first := trafficrouting.WeightUnknown, true
+	var weights []int32
 	for _, r := range rules {
-		if r == nil {
-			continue
-		}
-		if err := r.check(); err != nil {
-			return trafficrouting.WeightUnknown, err
-		}
 		share, ok := r.weight()
-		if !ok || !first && share != weight {
+		if !ok {
 			share = trafficrouting.WeightUnknown
 		}
-		weight, first = share, false
+		weights = append(weights, share)
+		if err == nil {
+			err = r.check()
+		}
 	}
-	return weight, nil
+	if slices.Min(weights) != slices.Max(weights) {
+		return trafficrouting.WeightUnknown, err
+	}
+	return weights[0], err
 }
 
 func (s Split) services(route *unstructured.Unstructured) services {
@@ -76,40 +77,48 @@ func (s Split) services(route *unstructured.Unstructured) services {
 // render returns the backendRefs of a rule with the wanted weights. A standby that is missing is put in behind its
 // active backend, as a copy of it.
 func (r *rule) render(s Split) ([]any, error) {
-	if n := len(r.refs) + r.missing(); s.Weight > 0 && n > maxBackendRefs {
-		return nil, r.check()
+	if s.Weight > 0 {
+		if err := r.room(); err != nil {
+			return nil, err
+		}
 	}
 	out, ok := r.shares().at(s.Weight)
 	if !ok {
 		return nil, unusable("%s has weights that cannot give %s an exact share within the %d that the API allows: write "+
-			"weights of at most %d", r.path, s.Standby, maxBackendWeight, maxBackendWeight/perMille)
-	}
-	inserted := make(map[int]map[string]any)
-	for i, p := range r.pools {
-		r.setWeight(p.active, out.active[i])
-		for _, surplus := range p.surplus {
-			r.setWeight(surplus, 0)
-		}
-		switch {
-		case p.standby != none:
-			r.setWeight(p.standby, out.standby[i])
-		case out.standby[i] > 0:
-			twin := runtime.DeepCopyJSON(r.refs[p.active])
-			twin["name"], twin["weight"] = s.Standby, out.standby[i]
-			inserted[p.active] = twin
-		}
+			"weights of at most %d, those of the two Services counted together", r.path, s.Standby, maxBackendWeight,
+			maxBackendWeight/perMille)
 	}
 	for i, other := range r.others {
 		r.setWeight(other, out.others[i])
 	}
-	refs := make([]any, 0, len(r.refs)+len(inserted))
+	twins := make(map[int]map[string]any)
+	for i, p := range r.pools {
+		r.setWeight(p.active, out.active[i])
+		r.setStandby(p, out.standby[i])
+		if p.standby == none && out.standby[i] > 0 {
+			twin := runtime.DeepCopyJSON(r.refs[p.active])
+			twin["name"], twin["weight"] = s.Standby, out.standby[i]
+			twins[p.active] = twin
+		}
+	}
+	refs := make([]any, 0, len(r.refs)+len(twins))
 	for i, ref := range r.refs {
 		refs = append(refs, ref)
-		if twin, ok := inserted[i]; ok {
+		if twin, ok := twins[i]; ok {
 			refs = append(refs, twin)
 		}
 	}
 	return refs, nil
+}
+
+// setStandby writes the weight of the standby backend that a pool has, and takes the rest of them out of traffic.
+func (r *rule) setStandby(p pool, weight int64) {
+	if p.standby != none {
+		r.setWeight(p.standby, weight)
+	}
+	for _, surplus := range p.surplus {
+		r.setWeight(surplus, 0)
+	}
 }
 
 // setWeight writes the weight of a backend, unless it has it already, by default or in writing.

@@ -65,33 +65,34 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 
 // observe reads one route. The message and the field of its problem are for the caller to complete.
 func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref v1alpha1.RouteReference) (
-	trafficrouting.Observed, error) {
+	trafficrouting.Observed, error,
+) {
 	route, err := r.read(ctx, t.Namespace, ref)
 	if err != nil {
-		return unknown(err)
+		problems, err := mend(err)
+		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Problems: problems}, err
 	}
-	weight, err := Weight(route, Split{Active: t.Active, Standby: t.Standby})
-	if err != nil {
-		return unknown(err)
+	out := trafficrouting.Observed{}
+	var refusal error
+	out.Weight, err = Weight(route, Split{Active: t.Active, Standby: t.Standby})
+	out.Accepted, refusal = Accepted(route)
+	for _, err := range []error{err, refusal} {
+		problem, err := mend(err)
+		if err != nil {
+			return out, err
+		}
+		out.Problems = append(out.Problems, problem...)
 	}
-	accepted, err := Accepted(route)
-	if err != nil {
-		out, err := unknown(err)
-		out.Weight = weight
-		return out, err
-	}
-	return trafficrouting.Observed{Weight: weight, Accepted: accepted}, nil
+	return out, nil
 }
 
-// unknown is what is seen of a route that a person must mend; other errors stay errors.
-func unknown(err error) (trafficrouting.Observed, error) {
-	out := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}
-	var mend *RouteError
-	if !errors.As(err, &mend) {
-		return out, err
+// mend turns an error that a person must mend into a problem; other errors stay errors.
+func mend(err error) ([]trafficrouting.Problem, error) {
+	var route *RouteError
+	if !errors.As(err, &route) {
+		return nil, err
 	}
-	out.Problems = []trafficrouting.Problem{{Reason: mend.Reason, Message: mend.Message}}
-	return out, nil
+	return []trafficrouting.Problem{{Reason: route.Reason, Message: route.Message}}, nil
 }
 
 // Apply writes the weight to every route of the target that does not carry it.
@@ -101,11 +102,9 @@ func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, weight int3
 	}
 	var failed []error
 	for _, ref := range t.Routes {
-		err := r.apply(ctx, t, ref, weight)
-		if mend := (*RouteError)(nil); err == nil || errors.As(err, &mend) {
-			continue
+		if _, err := mend(r.apply(ctx, t, ref, weight)); err != nil {
+			failed = append(failed, fmt.Errorf("%s %s/%s: %w", ref.KindOrDefault(), t.Namespace, ref.Name, err))
 		}
-		failed = append(failed, fmt.Errorf("%s %s/%s: %w", ref.KindOrDefault(), t.Namespace, ref.Name, err))
 	}
 	return errors.Join(failed...)
 }
@@ -138,7 +137,8 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, ref v1alpha
 // read gets one route. The error is a *RouteError when there is none, or none for long: a route that is being deleted
 // will not serve the traffic that is put on it.
 func (r *Router) read(ctx context.Context, namespace string, ref v1alpha1.RouteReference) (*unstructured.Unstructured,
-	error) {
+	error,
+) {
 	gvk, ok := kindOf(ref)
 	if !ok {
 		return nil, unusable("kind %s cannot be shared: write HTTPRoute", ref.Kind)

@@ -33,8 +33,10 @@ func Accepted(route *unstructured.Unstructured) (bool, error) {
 	}
 	wanted := a.wanted(route.GetNamespace())
 	if len(wanted) == 0 && !a.defaultGateways() {
-		return false, &RouteError{Reason: v1alpha1.ReasonRouteNotAccepted,
-			Message: "spec.parentRefs is empty, so that no gateway serves the route: name a Gateway in spec.parentRefs"}
+		return false, &RouteError{
+			Reason:  v1alpha1.ReasonRouteNotAccepted,
+			Message: "spec.parentRefs is empty, so that no gateway serves the route: name a Gateway in spec.parentRefs",
+		}
 	}
 	accepted := len(wanted) > 0
 	for _, p := range wanted {
@@ -77,8 +79,10 @@ func (a attachment) acceptedBy(p parent, route *unstructured.Unstructured) (bool
 			continue
 		}
 		reports++
-		for _, condition := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted,
-			gatewayv1.RouteConditionResolvedRefs} {
+		for _, condition := range []gatewayv1.RouteConditionType{
+			gatewayv1.RouteConditionAccepted,
+			gatewayv1.RouteConditionResolvedRefs,
+		} {
 			c := meta.FindStatusCondition(s.Conditions, string(condition))
 			if c == nil || c.ObservedGeneration < route.GetGeneration() {
 				accepted = false

@@ -60,9 +60,8 @@ type rule struct {
 	others  []int
 }
 
-// parseRules reads the rules of a route that send requests to the active Service; a nil entry stands for a rule that
-// is not managed. A rule that gives all its pools the weight 0 sends nothing to the application, on purpose, and is not
-// managed either.
+// parseRules reads the managed rules of a route: those that send requests to the active Service. A rule that gives all
+// its pools the weight 0 sends nothing to the application, on purpose, and is not managed either.
 func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	items, _, err := unstructured.NestedFieldNoCopy(route.Object, "spec", "rules")
 	if err != nil {
@@ -72,18 +71,17 @@ func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	if !ok && items != nil {
 		return nil, unusable("spec.rules is not a list: write a list of rules")
 	}
-	rules, managed := make([]*rule, len(list)), 0
+	var rules []*rule
 	for i, item := range list {
 		r, err := parseRule(fmt.Sprintf("spec.rules[%d]", i), item, s)
 		if err != nil {
 			return nil, err
 		}
 		if len(r.pools) > 0 && r.poolWeight() > 0 {
-			rules[i] = r
-			managed++
+			rules = append(rules, r)
 		}
 	}
-	if managed == 0 {
+	if len(rules) == 0 {
 		return nil, &RouteError{Reason: v1alpha1.ReasonRouteWithoutBackend, Message: fmt.Sprintf(
 			"no rule sends requests to the Service %[1]s, the active Service of the Rollout: add a backendRef with the name "+
 				"%[1]s, and a weight above 0, to the rule that is to be shared", s.active)}
@@ -91,6 +89,7 @@ func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	return rules, nil
 }
 
+// parseRule reads one rule. Without an active backend it comes back without pools.
 func parseRule(path string, item any, s services) (*rule, error) {
 	fields, ok := item.(map[string]any)
 	if !ok {
@@ -101,32 +100,30 @@ func parseRule(path string, item any, s services) (*rule, error) {
 		return nil, unusable("%s.backendRefs is not a list: write a list of backendRefs", path)
 	}
 	r := &rule{path: path, fields: fields}
-	var actives, standbys []int
 	for i, item := range list {
-		ref, ok := item.(map[string]any)
-		if !ok {
-			return nil, unusable("%s.backendRefs[%d] is not an object: write a backendRef", path, i)
-		}
-		weight, found, err := unstructured.NestedInt64(ref, "weight")
-		if err != nil || weight < 0 {
-			return nil, unusable("%s.backendRefs[%d].weight is %v: write a whole number from 0 to %d", path, i, ref["weight"],
-				maxBackendWeight)
-		}
-		if !found {
-			weight = 1
-		}
-		r.refs, r.weights = append(r.refs, ref), append(r.weights, weight)
-		switch {
-		case s.refers(ref, s.active):
-			actives = append(actives, i)
-		case s.refers(ref, s.standby):
-			standbys = append(standbys, i)
-		default:
-			r.others = append(r.others, i)
+		if err := r.add(fmt.Sprintf("%s.backendRefs[%d]", path, i), item); err != nil {
+			return nil, err
 		}
 	}
-	r.pair(actives, standbys)
+	r.pair(s)
 	return r, nil
+}
+
+// add reads one backend. Without a weight it has the weight 1.
+func (r *rule) add(path string, item any) error {
+	ref, ok := item.(map[string]any)
+	if !ok {
+		return unusable("%s is not an object: write a backendRef", path)
+	}
+	weight, found, err := unstructured.NestedInt64(ref, "weight")
+	if err != nil || weight < 0 || weight > maxBackendWeight {
+		return unusable("%s.weight is %v: write a whole number from 0 to %d", path, ref["weight"], maxBackendWeight)
+	}
+	if !found {
+		weight = 1
+	}
+	r.refs, r.weights = append(r.refs, ref), append(r.weights, weight)
+	return nil
 }
 
 // refers says whether a backendRef is a Service of the given name in the namespace of the route. The API takes an empty
@@ -143,15 +140,22 @@ func (s services) refers(ref map[string]any, name string) bool {
 }
 
 // pair makes a pool of each active backend. Its standby is the one with the same port, or else one that has no twin:
-// the standby Service may have its own ports. A rule without an active backend has no pools.
-func (r *rule) pair(actives, standbys []int) {
-	for _, a := range actives {
-		r.pools = append(r.pools, pool{active: a, standby: none})
+// the standby Service may have its own ports. Everything else goes to others.
+func (r *rule) pair(s services) {
+	var standbys, odd []int
+	for i, ref := range r.refs {
+		switch {
+		case s.refers(ref, s.active):
+			r.pools = append(r.pools, pool{active: i, standby: none})
+		case s.refers(ref, s.standby):
+			standbys = append(standbys, i)
+		default:
+			r.others = append(r.others, i)
+		}
 	}
 	if len(r.pools) == 0 {
 		return
 	}
-	var odd []int
 	for _, s := range standbys {
 		if !r.place(s, func(p pool) bool { return r.refs[p.active]["port"] == r.refs[s]["port"] }) {
 			odd = append(odd, s)
@@ -241,15 +245,24 @@ func (r *rule) missing() int {
 	return n
 }
 
-// check says whether every weight can be written to the rule.
-func (r *rule) check() error {
+// room says whether the standby backends that are missing can be put in.
+func (r *rule) room() error {
 	if n := len(r.refs) + r.missing(); n > maxBackendRefs {
 		return unusable("%s has no room for the standby Service: it has %d backendRefs, and the API allows %d: take %d out",
 			r.path, len(r.refs), maxBackendRefs, n-maxBackendRefs)
 	}
+	return nil
+}
+
+// check says whether every weight can be written to the rule.
+func (r *rule) check() error {
+	if err := r.room(); err != nil {
+		return err
+	}
 	if !r.shares().divisible() {
 		return unusable("%s has weights that cannot be divided into tenths of a percent within the %d that the API allows: "+
-			"write weights of at most %d", r.path, maxBackendWeight, maxBackendWeight/perMille)
+			"write weights of at most %d, those of the two Services counted together", r.path, maxBackendWeight,
+			maxBackendWeight/perMille)
 	}
 	return nil
 }
