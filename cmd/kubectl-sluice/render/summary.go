@@ -1,0 +1,73 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Summary is what is worth knowing of a Rollout before its tree.
+func Summary(r *v1alpha1.Rollout, palette Palette) string {
+	rows := [][]Cell{
+		{{Text: "Name:"}, {Text: r.Name + " (namespace " + r.Namespace + ")"}},
+		{{Text: "Phase:"}, {Text: cell(string(r.Status.Phase)).Text, Style: phaseStyle(r.Status.Phase)}},
+		{{Text: "Why:"}, {Text: why(r)}},
+		{{Text: "Strategy:"}, {Text: strategy(r)}},
+		{{Text: "Pods:"}, {Text: pods(r)}},
+	}
+	if services := r.Spec.Services; services != nil {
+		rows = append(rows, []Cell{{Text: "Services:"}, {Text: fmt.Sprintf("%s (active), %s (standby)",
+			services.Active, services.StandbyName())}})
+	}
+	if routes := routes(r); routes != "" {
+		rows = append(rows, []Cell{{Text: "Routes:"}, {Text: routes}})
+	}
+	if last := r.Status.LastCommand; last != nil {
+		rows = append(rows, []Cell{{Text: "Command:"}, {Text: last.Message}})
+	}
+	table := Table{Palette: palette}
+	return table.Rows(rows)
+}
+
+// why is the sentence of the controller, with what it cannot say itself: that it has not seen the latest edit.
+func why(r *v1alpha1.Rollout) string {
+	message := cell(r.Status.Message).Text
+	if r.Status.ObservedGeneration >= r.Generation && r.Status.Phase != "" {
+		return message
+	}
+	if r.Status.Message == "" {
+		return "the controller has not looked at it yet"
+	}
+	return message + " (the controller has not looked at the latest edit yet)"
+}
+
+func strategy(r *v1alpha1.Rollout) string {
+	out := []string{cell(r.Spec.StrategyName()).Text}
+	if r.Status.Step != "" {
+		out = append(out, "step "+r.Status.Step)
+	}
+	if r.Status.Weight != "" {
+		out = append(out, percentage(r.Status.Weight)+" on the candidate")
+	}
+	if r.Spec.Paused {
+		out = append(out, "held by spec.paused")
+	}
+	return strings.Join(out, ", ")
+}
+
+func pods(r *v1alpha1.Rollout) string {
+	return fmt.Sprintf("%d desired, %d current, %d updated, %d ready, %d available", r.Spec.ReplicasOrDefault(),
+		r.Status.Replicas, r.Status.UpdatedReplicas, r.Status.ReadyReplicas, r.Status.AvailableReplicas)
+}
+
+func routes(r *v1alpha1.Rollout) string {
+	if !r.Spec.UsesRoutes() {
+		return ""
+	}
+	var out []string
+	for _, route := range r.Spec.Traffic.GatewayAPI.Routes {
+		out = append(out, route.KindOrDefault()+"/"+route.Name)
+	}
+	return strings.Join(out, ", ")
+}
