@@ -8,24 +8,21 @@ import (
 )
 
 // initial brings up the first revision. There is nothing to compare it with and nothing to go back to, so there are no
-// steps, and its deadline reports and does not abort.
+// steps, and its deadline reports and does not abort. Traffic is not touched, but for weight on a standby Service that
+// has nothing behind it; idle settles it.
 func (p *pass) initial() {
 	if p.Spec.Mode == Routed && p.Route.Weight > 0 {
-		p.setWeight(0) // nothing is behind the standby Service yet
+		p.setWeight(0)
 	}
 	if p.initialProblem() || p.initialPaused() {
 		return
 	}
 	candidate, replicas := p.state.Candidate, p.Spec.Replicas
 	p.roll(sizes{candidate: replicas})
-	if available := p.revision(candidate).Available; available < replicas {
+	if available := p.revision(candidate).steady(); available < replicas {
 		p.why(v1alpha1.ReasonWaitingForPods, "first revision %s: %d of %s are available%s", candidate, available,
 			pods(replicas), because(p.revision(candidate).Refused))
 		p.initialDeadline()
-		return
-	}
-	p.state.ProgressAt = metav1.MicroTime{}
-	if p.problem() || !p.settleOn(candidate, demand{ready: replicas}) || !p.previews(candidate) {
 		return
 	}
 	p.promote("first revision")

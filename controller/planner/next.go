@@ -82,20 +82,18 @@ func (p *pass) finish() Plan {
 	p.plan.State = p.state
 	p.plan.Weight = p.shownWeight()
 	p.plan.Phase = p.phase()
-	if p.plan.Why.Reason != p.LastReason && noteworthy(p.plan.Why.Reason) {
+	if p.plan.Why.Reason != p.LastReason && (noteworthy(p.plan.Why.Reason) || p.plan.Stalled && p.state.Stage != v1alpha1.StageAborted) {
 		p.event(p.plan.Stalled || p.plan.Why.Reason == v1alpha1.ReasonAnalysisInconclusive, p.plan.Why.Reason, p.plan.Why.Message)
 	}
 	return p.plan
 }
 
-// noteworthy says whether a person would act on a state that has this reason. The other reasons are either reported by
-// an event of their own when they begin, or pass by themselves.
+// noteworthy says whether a person would act on a reason. An abort has an event of its own; what stalls for another
+// reason is noteworthy in any case; and everything else passes by itself.
 func noteworthy(reason string) bool {
 	switch reason {
 	case v1alpha1.ReasonAwaitingPromotion, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.ReasonPaused,
-		v1alpha1.ReasonInvalidSpec, v1alpha1.ReasonServiceNotFound, v1alpha1.ReasonRouteNotFound,
-		v1alpha1.ReasonRouteWithoutBackend, v1alpha1.ReasonRouteNotAccepted, v1alpha1.ReasonTemplateNotFound,
-		v1alpha1.ReasonReplicaSetRefused, v1alpha1.ReasonTrafficContested, v1alpha1.ReasonStableLost:
+		v1alpha1.ReasonStableLost:
 		return true
 	}
 	return false

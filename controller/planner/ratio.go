@@ -34,7 +34,7 @@ func (p *pass) desiredShare() int32 {
 // rolled says whether pods have reached wanted sizes: the growing ones available, the shrinking ones gone.
 func (p *pass) rolled(want sizes) bool {
 	for _, r := range p.Revisions {
-		wanted, missing := p.wantedOf(r.Hash, want), r.Hash == p.state.Candidate && r.Available < want.candidate
+		wanted, missing := p.wantedOf(r.Hash, want), r.Hash == p.state.Candidate && r.steady() < want.candidate
 		if missing || r.Desired > wanted || r.Created > wanted {
 			p.why(v1alpha1.ReasonWaitingForPods, "%s: revision %s has %s of %d wanted, %d of them available%s", p.position(),
 				r.Hash, pods(r.Created), wanted, r.Available, because(r.Refused))

@@ -128,6 +128,9 @@ func (s *Snapshot) revision(hash string) Revision {
 	return Revision{Hash: hash}
 }
 
+// steady is the number of available pods that the ReplicaSet will not end: right after a scale-down more are counted.
+func (r Revision) steady() int32 { return min(r.Available, r.Desired) }
+
 // exists says whether a revision has a ReplicaSet.
 func (s *Snapshot) exists(hash string) bool {
 	for _, r := range s.Revisions {

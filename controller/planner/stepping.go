@@ -102,7 +102,7 @@ func (p *pass) reach(step Step) bool {
 // waitForPods says how many pods are still missing, if any are.
 func (p *pass) waitForPods(hash string, need int32) bool {
 	r := p.revision(hash)
-	if r.Available >= need {
+	if r.steady() >= need {
 		return false
 	}
 	p.why(v1alpha1.ReasonWaitingForPods, "%s: %d of %s of %s are available%s", p.position(), r.Available, pods(need), hash, because(r.Refused))
@@ -111,7 +111,7 @@ func (p *pass) waitForPods(hash string, need int32) bool {
 
 // waitForEndpoints says how many ready endpoints a Service still lacks, or which it must lose, if any.
 func (p *pass) waitForEndpoints(s Service, hash string, need int32) bool {
-	if s.ready(hash) < need || s.others(hash) > 0 {
+	if min(s.ready(hash), p.revision(hash).Desired) < need || s.others(hash) > 0 {
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "%s: service %s has %d of %d ready endpoints of %s, and %d of other pods",
 			p.position(), s.Name, s.ready(hash), need, hash, s.others(hash))
 		return true

@@ -192,10 +192,11 @@ func (p *pass) settleOn(hash string, d demand) bool {
 	return false
 }
 
-// free says whether the selector of the active Service may change: in Switch mode that is the switch itself, a Service
-// that selects every revision serves the wanted one already, and otherwise it must carry no weight.
+// free says whether the selector of the active Service may change: in Switch mode that is the switch itself; a Service
+// that selects every revision serves the wanted one already, and one without endpoints has nothing to lose; otherwise it
+// must carry no weight.
 func (p *pass) free(d demand) bool {
-	if p.Spec.Mode == Switch || p.Active.Revision == "" {
+	if p.Spec.Mode == Switch || p.Active.Revision == "" || p.Active.others("") == 0 {
 		return true
 	}
 	if p.Route.Weight != FullWeight {
@@ -215,6 +216,8 @@ func (p *pass) repoint(hash string, d demand) {
 			ready = p.Active.ready(hash)
 		}
 	}
+	// Endpoints may lag behind a scale-down: what is to go does not count.
+	ready = min(ready, p.revision(hash).Desired)
 	if needed := max(d.ready, p.one()); ready < needed {
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s waits to select %s: %d of %s of it are ready", p.Active.Name,
 			hash, ready, pods(needed))
@@ -230,7 +233,7 @@ func (p *pass) raise(hash string, d demand) {
 		p.why(v1alpha1.ReasonWaitingForRoute, "weight 100%% waits for every gateway to accept the route, and to settle")
 	case p.Spec.Paused && !d.urgent:
 		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to go on", hash)
-	case p.Standby.ready(hash) < needed || p.Standby.others(hash) > 0:
+	case min(p.Standby.ready(hash), p.revision(hash).Desired) < needed || p.Standby.others(hash) > 0:
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s has %d of %d ready endpoints of %s, and %d of other pods",
 			p.Standby.Name, p.Standby.ready(hash), needed, hash, p.Standby.others(hash))
 	default:

@@ -27,7 +27,7 @@ type Report struct {
 
 // Explore visits every world that can be reached from the first, up to a number of worlds.
 func Explore(first World, next Planner, limit int) Report {
-	e := explorer{next: next, seen: map[string]bool{}, report: Report{Violations: map[string]int{}, First: map[string]string{}}}
+	e := explorer{next: next, seen: map[string]bool{}, restful: map[string]bool{}, report: Report{Violations: map[string]int{}, First: map[string]string{}}}
 	e.visit(first)
 	for len(e.queue) > 0 && e.report.Worlds < limit {
 		w := e.queue[0]
@@ -41,10 +41,12 @@ func Explore(first World, next Planner, limit int) Report {
 }
 
 type explorer struct {
-	next   Planner
-	seen   map[string]bool
-	queue  []World
-	report Report
+	next Planner
+	seen map[string]bool
+	// restful remembers, by key, whether a world comes to rest: most ways there run together after a few passes.
+	restful map[string]bool
+	queue   []World
+	report  Report
 }
 
 func (e *explorer) visit(w World) {
@@ -127,28 +129,43 @@ const mostPasses = 400
 // with all traffic on stable, or held by the spec or a gate that only a person opens.
 func (e *explorer) settles(w World) bool {
 	w.Budget = Budget{}
+	var way []string
+	rests := false
 	for range mostPasses {
-		plan := e.next(w.Snapshot())
-		moved := len(plan.Actions) > 0 || fmt.Sprint(plan.State) != fmt.Sprint(w.State) || plan.Command != nil
-		for _, action := range plan.Actions {
-			w = w.apply(action)
+		key := w.key()
+		if known, ok := e.restful[key]; ok {
+			rests = known
+			break
 		}
-		w = w.record(plan)
-		helpful := w.helpful()
-		if len(helpful) > 0 {
-			w = helpful[0].world
-			continue
+		way = append(way, key)
+		next, moved := e.helpfulPass(w)
+		if !moved {
+			rests = atRest(&w, e.next(w.Snapshot()))
+			break
 		}
-		if moved {
-			continue
-		}
-		if later, ok := w.wait(plan); ok {
-			w = later
-			continue
-		}
-		return atRest(&w, plan)
+		w = next
 	}
-	return false
+	for _, key := range way {
+		e.restful[key] = rests
+	}
+	return rests
+}
+
+// helpfulPass carries out one whole pass and the first helpful thing that can follow it.
+func (e *explorer) helpfulPass(w World) (next World, moved bool) {
+	plan := e.next(w.Snapshot())
+	before := w.key()
+	for _, action := range plan.Actions {
+		w = w.apply(action)
+	}
+	w = w.record(plan)
+	if helpful := w.helpful(); len(helpful) > 0 {
+		return helpful[0].world, true
+	}
+	if len(plan.Actions) > 0 || w.key() != before {
+		return w, true
+	}
+	return w.wait(plan)
 }
 
 // atRest says whether a world in which nothing moves any more is one in which nothing should.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
@@ -70,8 +71,7 @@ func noEmpty(before, after *World, a planner.Action) string {
 		}
 	}
 	least := need(after.Spec.Replicas, share)
-	retreating := set.Tenths < before.Weight && !after.Spec.Proportional
-	if retreating && after.State.Stage != v1alpha1.StagePromoting {
+	if toStable := raised == &after.Active && after.Active.Selects == Index(after.State.Stable)+1; toStable && !after.Spec.Proportional {
 		least = 1 // one ready pod of a stable at full size is enough to leave a bad version
 	}
 	died := before.deaths()
@@ -121,7 +121,7 @@ func order(before, after *World, a planner.Action) string {
 	if least := min(need(after.Spec.Replicas, after.shareOf(i)), before.Sets[i].Desired); scale.Replicas < least {
 		return fmt.Sprintf("%s to %d pods with share %d", scale.Revision, scale.Replicas, after.shareOf(i))
 	}
-	if scale.Replicas == 0 && after.Spec.Replicas > 0 && after.Active.Endpoints[i]+after.Standby.Endpoints[i] > 0 {
+	if scale.Replicas == 0 && after.Spec.Replicas > 0 && before.State.Stable != "" && after.Active.Endpoints[i]+after.Standby.Endpoints[i] > 0 {
 		return fmt.Sprintf("%s to 0 pods while endpoints of it are left", scale.Revision)
 	}
 	return ""
@@ -145,7 +145,7 @@ func selector(before, after *World, a planner.Action) string {
 		}
 		return ""
 	}
-	if before.Spec.Mode == planner.Routed && carried > 0 {
+	if before.Spec.Mode == planner.Routed && carried > 0 && before.endpointsOf(point.Role) > 0 {
 		return fmt.Sprintf("%s carries %d", point.Role, carried)
 	}
 	return ""
@@ -167,6 +167,19 @@ func abortSticky(before, after *World, a planner.Action) string {
 		return fmt.Sprintf("%s got weight %d", Name(i), after.Weight)
 	}
 	return ""
+}
+
+// endpointsOf is the number of ready endpoints behind a Service: where there are none there is no traffic to lose.
+func (w *World) endpointsOf(role planner.Role) int32 {
+	service := w.Active
+	if role == planner.Standby {
+		service = w.Standby
+	}
+	var n int32
+	for _, ready := range service.Endpoints {
+		n += ready
+	}
+	return n
 }
 
 // retryPending says whether a retry waits for its answer.
@@ -239,7 +252,7 @@ func passInvariants(w *World, s planner.Snapshot, plan, again planner.Plan) []Vi
 
 // deterministic: the same snapshot gives the same plan.
 func deterministic(plan, again planner.Plan) string {
-	if fmt.Sprint(plan) != fmt.Sprint(again) {
+	if !reflect.DeepEqual(plan, again) {
 		return fmt.Sprintf("%v, and then %v", plan, again)
 	}
 	return ""

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,29 +137,76 @@ func (s Service) observed(name string) planner.Service {
 	return out
 }
 
-// key identifies worlds that behave alike: times count by their distance from now, and only up to the deadline.
+// key identifies worlds that behave alike: times count by their distance from now, and only as far as it matters.
 func (w *World) key() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%v|%v|%d %d|%v|%v %v|%d %d|%v %d|%v %v|%v|", w.Spec.Replicas, w.Spec.Paused, w.Target, w.Newest, w.Sets,
-		w.Active, w.Standby, w.Weight, w.Programmed, w.Analyses, w.AnalysesOf, w.Command, w.Answered == w.Command.ID, w.Budget)
-	st := w.State
-	fmt.Fprintf(&b, "%s %s %s %d %d %d %v %v %s|", st.Stage, st.Stable, st.Candidate, st.Attempt, st.Step, st.ProgressMark,
-		st.Promoted, st.Full, st.Reason)
-	for _, t := range []time.Time{st.ProgressAt.Time, st.ShiftedAt.Time, st.GatesAt.Time} {
-		b.WriteString(w.age(t))
+	k := keyer(make([]byte, 0, 256))
+	k.numbers(int64(w.Spec.Replicas), int64(w.Target), int64(w.Newest), int64(w.Weight), int64(w.Programmed), int64(w.AnalysesOf))
+	k.flags(w.Spec.Paused, w.Answered == w.Command.ID)
+	for _, set := range w.Sets {
+		k.flags(set.Exists)
+		k.numbers(set.Number, int64(set.Desired), int64(set.Starting), int64(set.Ready))
 	}
+	for _, s := range []Service{w.Active, w.Standby} {
+		k.flags(s.Exists)
+		k.numbers(int64(s.Selects), int64(s.Endpoints[0]), int64(s.Endpoints[1]), int64(s.Endpoints[2]))
+	}
+	for _, a := range w.Analyses {
+		k.words(a.Gate, string(a.Phase))
+	}
+	b, st := w.Budget, w.State
+	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales} {
+		k.numbers(int64(n))
+	}
+	k.words(w.Command.ID, w.Command.Revision, string(st.Stage), st.Stable, st.Candidate, st.Reason)
+	k.numbers(int64(st.Attempt), int64(st.Step), int64(st.ProgressMark))
+	k.flags(st.Promoted, st.Full)
+	k.numbers(w.age(st.ProgressAt.Time)/int64(w.Spec.Deadline), min(w.age(st.ShiftedAt.Time), int64(w.Spec.Settle)),
+		min(w.age(st.GatesAt.Time), int64(w.longestPause())))
 	for _, d := range st.ScaleDowns {
-		b.WriteString(d.Revision + w.age(d.At.Time))
+		k.words(d.Revision)
+		k.numbers(w.age(d.At.Time))
 	}
-	return b.String()
+	return string(k)
 }
 
-func (w *World) age(t time.Time) string {
-	if t.IsZero() {
-		return "- "
+// keyer appends to a key.
+type keyer []byte
+
+func (k *keyer) numbers(numbers ...int64) {
+	for _, n := range numbers {
+		*k = append(strconv.AppendInt(*k, n, 36), ' ')
 	}
-	age := epoch.Add(w.Clock).Sub(t)
-	return fmt.Sprint(min(age, w.Spec.Deadline), " ")
+}
+
+func (k *keyer) words(words ...string) {
+	for _, s := range words {
+		*k = append(append(*k, s...), '|')
+	}
+}
+
+func (k *keyer) flags(flags ...bool) {
+	for _, f := range flags {
+		*k = strconv.AppendBool(*k, f)
+	}
+}
+
+// longestPause is the longest that a gate counts.
+func (w *World) longestPause() time.Duration {
+	var longest time.Duration
+	for _, step := range w.Spec.Steps {
+		for _, gate := range step.Gates {
+			longest = max(longest, gate.Duration)
+		}
+	}
+	return longest
+}
+
+// age is how long ago a time is, up to the deadline; -deadline-1 for no time at all.
+func (w *World) age(t time.Time) int64 {
+	if t.IsZero() {
+		return int64(-w.Spec.Deadline - 1)
+	}
+	return int64(min(epoch.Add(w.Clock).Sub(t), w.Spec.Deadline))
 }
 
 // String draws the world in one line, for reports.
