@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-dev/sluice/test/cluster/cgroup"
 	"github.com/sluice-dev/sluice/test/cluster/layout"
+	"github.com/sluice-dev/sluice/test/cluster/machine"
 	"github.com/sluice-dev/sluice/test/cluster/process"
 	"github.com/sluice-dev/sluice/test/cluster/progress"
 	"github.com/sluice-dev/sluice/test/cluster/sandbox"
@@ -21,6 +22,9 @@ func Down(c layout.Cluster, report *progress.Reporter) error {
 	if !anythingOf(c) {
 		report.Say("there is no cluster %s", c.Name)
 		return nil
+	}
+	if err := machine.Check(); err != nil {
+		return err
 	}
 	unlock, err := lock(c, report)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 
 	"github.com/sluice-dev/sluice/test/cluster/layout"
 	"github.com/sluice-dev/sluice/test/cluster/process"
@@ -28,6 +30,12 @@ func (m *Manager) requirements() []requirement {
 
 // Healthy reports what is wrong with the cluster, if anything.
 func (m *Manager) Healthy(ctx context.Context) error {
+	// A cluster outlives the checkout that it was started from.
+	for _, path := range []string{m.settings.Launcher, filepath.Join(m.settings.BinDir, "kubectl")} {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("a program it was started from is gone: %w", err)
+		}
+	}
 	for _, component := range m.stages.All() {
 		record, err := process.Load(m.cluster.Record(component.Name))
 		if err != nil {

@@ -34,7 +34,7 @@ func onComponent(verb, short string, do func(context.Context, *lifecycle.Manager
 		Long:  short + ".\n\n\"cluster status\" lists the components.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, _, err := t.open()
+			m, _, err := t.work()
 			if err != nil {
 				return err
 			}

@@ -26,7 +26,7 @@ kubectl is in PATH.`,
   cluster exec -- kubectl get pods -A`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			m, c, err := t.open()
+			m, c, err := t.work()
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ func newLoad() *cobra.Command {
 cluster's containerd. Pods run them with imagePullPolicy IfNotPresent or Never.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, archives []string) error {
-			m, _, err := t.open()
+			m, _, err := t.work()
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ func newLogs() *cobra.Command {
 		Short: "Print a component's log",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, c, err := t.open()
+			m, c, err := t.work()
 			if err != nil {
 				return err
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-dev/sluice/test/cluster/layout"
 	"github.com/sluice-dev/sluice/test/cluster/lifecycle"
+	"github.com/sluice-dev/sluice/test/cluster/machine"
 	"github.com/sluice-dev/sluice/test/cluster/progress"
 )
 
@@ -68,13 +69,23 @@ func (t *target) addTo(cmd *cobra.Command) {
 
 func (t *target) layout() (layout.Cluster, error) { return layout.New(t.name) }
 
-// open opens a cluster that was brought up earlier.
+// open opens a cluster that was brought up earlier, to look at it.
 func (t *target) open() (*lifecycle.Manager, layout.Cluster, error) {
 	c, err := t.layout()
 	if err != nil {
 		return nil, c, err
 	}
 	m, err := lifecycle.Open(c, newReport())
+	return m, c, err
+}
+
+// work opens a cluster to do something to it, which takes root. It is said at
+// once, rather than by the first file that cannot be read.
+func (t *target) work() (*lifecycle.Manager, layout.Cluster, error) {
+	m, c, err := t.open()
+	if err == nil {
+		err = machine.Check()
+	}
 	return m, c, err
 }
 

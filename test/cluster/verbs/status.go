@@ -14,7 +14,7 @@ func newStatus() *cobra.Command {
 		Short: "Show what runs and where; fails unless the cluster is healthy",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m, c, err := t.open()
+			m, c, err := t.work()
 			if err != nil {
 				return err
 			}
