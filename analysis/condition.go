@@ -118,12 +118,12 @@ func (c *Conditions) holds(field, expression string, value float64) (bool, error
 	}
 	out, _, err := got.program.Eval(map[string]any{resultVariable: value})
 	if err != nil {
-		problem := fmt.Sprintf("%q cannot be evaluated for %s: %v", expression, formatValue(value), err)
+		problem := fmt.Sprintf("%q cannot be evaluated for %s: %v", condition(expression), formatValue(value), err)
 		return false, conditionFault(field, problem)
 	}
 	holds, ok := out.Value().(bool)
 	if !ok {
-		return false, conditionFault(field, fmt.Sprintf("%q gives no bool for %s", expression, formatValue(value)))
+		return false, conditionFault(field, fmt.Sprintf("%q gives no bool for %s", condition(expression), formatValue(value)))
 	}
 	return holds, nil
 }
@@ -151,14 +151,14 @@ func (c *Conditions) compile(expression string) compiled {
 func (c *Conditions) build(expression string) compiled {
 	ast, issues := c.env.Compile(expression)
 	if issues.Err() != nil {
-		return compiled{problem: fmt.Sprintf("%q does not compile: %s", expression, firstIssue(issues))}
+		return compiled{problem: fmt.Sprintf("%q does not compile: %s", condition(expression), firstIssue(issues))}
 	}
 	if !ast.OutputType().IsExactType(cel.BoolType) {
-		return compiled{problem: fmt.Sprintf("%q gives a %s and no bool", expression, ast.OutputType())}
+		return compiled{problem: fmt.Sprintf("%q gives a %s and no bool", condition(expression), ast.OutputType())}
 	}
 	program, err := c.env.Program(ast, cel.CostLimit(conditionCost))
 	if err != nil {
-		return compiled{problem: fmt.Sprintf("%q cannot be run: %v", expression, err)}
+		return compiled{problem: fmt.Sprintf("%q cannot be run: %v", condition(expression), err)}
 	}
 	return compiled{program: program}
 }

@@ -14,9 +14,14 @@ var (
 	nameForm     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_:]*$`)
 	wordForm     = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 	hostForm     = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
-	operatorForm = regexp.MustCompile(
+	// A value beside these would become a part of a number with an exponent: 1e-{{…}}, and 5{{…}}-3 with the value e.
+	mantissaBefore = regexp.MustCompile(`(^|[^A-Za-z0-9_:.])[0-9.]+[eE][+-]$`)
+	mantissaWithin = regexp.MustCompile(`^[0-9.][A-Za-z0-9_.]*[eE][+-]`)
+	operatorForm   = regexp.MustCompile(
 		`^(?i:and|or|unless|atan2|by|without|on|ignoring|group_left|group_right|offset|bool|start|end|step|inf|nan)$`)
 )
+
+var errExponent = errors.New("it is part of a number with an exponent; let the argument be the whole number")
 
 // queryGrammar reads PromQL as far as it must to know whether a spot lies within quotes. Quotes are " and ' with
 // escapes, and ` without; a # outside of them begins a comment up to the end of the line.
@@ -51,7 +56,7 @@ func (q *queryGrammar) read(literal string) {
 	}
 }
 
-// escapeLength is how many characters follow the first one after a backslash: \n 0, \x41 2, \101 2, é 4.
+// escapeLength is how many characters follow the first one after a backslash: \n 0, \x41 2, \101 2, \u00e9 4.
 func escapeLength(c byte) int {
 	switch {
 	case c == 'x', c >= '0' && c <= '7':
@@ -83,6 +88,8 @@ func (q *queryGrammar) place(value string, at spot) (string, error) {
 // placeWord writes a value outside quotes, where it must be, or be part of, exactly one word.
 func placeWord(value string, at spot) (string, error) {
 	switch {
+	case inExponent(value, at):
+		return "", errExponent
 	case glued(at) && wordForm.MatchString(value):
 		return value, nil
 	case glued(at):
@@ -118,6 +125,25 @@ func glued(at spot) bool {
 	return at.touches || endsInWord(at.before) || beginsWithWord(at.after)
 }
 
+// inExponent says that a value would become a part of a number with an exponent, whose sign is then no operator.
+func inExponent(value string, at spot) bool {
+	if mantissaBefore.MatchString(at.before) {
+		return true
+	}
+	if strings.ContainsAny(value, "+-") {
+		return false // a whole number, or no word at all
+	}
+	from := len(at.before)
+	for from > 0 && isWord(at.before[from-1]) {
+		from--
+	}
+	word := at.before[from:]
+	if at.before == "" && at.touches {
+		word = "0" // another value, which may end in a digit
+	}
+	return mantissaWithin.MatchString(word + value + at.after)
+}
+
 // endsInWord says that the last character of a text can be part of a word, a number or a duration.
 func endsInWord(text string) bool { return text != "" && isWord(text[len(text)-1]) }
 
@@ -145,6 +171,8 @@ func (conditionGrammar) place(value string, at spot) (string, error) {
 	switch {
 	case !numberForm.MatchString(value):
 		return "", fmt.Errorf("%q stands in a condition and must be a number", clip(value, 40))
+	case inExponent(value, at):
+		return "", errExponent
 	case glued(at):
 		return "", fmt.Errorf("%q is part of a word; put spaces around the placeholder", value)
 	}
