@@ -257,7 +257,7 @@ type AnalysisRunList struct {
 type AnalysisRunSpec struct {
 	// Rollout is the name of the Rollout that asked for the run; empty for a run made by hand.
 	// +optional
-	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:MaxLength=253
 	Rollout string `json:"rollout,omitempty"`
 
 	// Revision is the hash of the candidate.

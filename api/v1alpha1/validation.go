@@ -22,13 +22,8 @@ func ReservedArguments() []string {
 // and beyond them what CEL cannot say: that the template decodes, and that selector and labels are well-formed.
 // Bounds of single numbers and closed lists of words are the schema's alone.
 func ValidateRollout(r *Rollout) field.ErrorList {
-	var errs field.ErrorList
-	if len(r.Name) > validation.LabelValueMaxLength {
-		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), r.Name,
-			"the name of a Rollout is also a label of its AnalysisRuns: write at most 63 characters"))
-	}
 	spec := field.NewPath("spec")
-	errs = append(errs, validateWorkload(&r.Spec, spec)...)
+	errs := validateWorkload(&r.Spec, spec)
 	errs = append(errs, validateDeadline(&r.Spec, spec)...)
 	errs = append(errs, validateServices(&r.Spec, spec.Child("services"))...)
 	errs = append(errs, validateTraffic(&r.Spec, spec.Child("traffic"))...)

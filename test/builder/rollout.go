@@ -24,7 +24,6 @@ import (
 type RolloutBuilder struct {
 	rollout  v1alpha1.Rollout
 	template corev1.PodTemplateSpec
-	raw      []byte
 }
 
 // Rollout starts one that replaces pods a few at a time: one replica, one container, and the label app with the name of
@@ -92,7 +91,7 @@ func (b *RolloutBuilder) Env(name, value string) *RolloutBuilder {
 
 // TemplateJSON sets the whole pod template as it is to be written, with fields that Go does not know.
 func (b *RolloutBuilder) TemplateJSON(template string) *RolloutBuilder {
-	b.raw = []byte(template)
+	b.rollout.Spec.Template.Raw = []byte(template)
 	return b
 }
 
@@ -182,8 +181,7 @@ func (b *RolloutBuilder) With(change func(*v1alpha1.Rollout)) *RolloutBuilder {
 // Obj returns the Rollout: a new one with each call.
 func (b *RolloutBuilder) Obj() *v1alpha1.Rollout {
 	out := b.rollout.DeepCopy()
-	out.Spec.Template.Raw = b.raw
-	if b.raw == nil {
+	if out.Spec.Template.Raw == nil {
 		out.Spec.Template.Raw = mustJSON(b.template)
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-tools/pkg/crd"
 	crdmarkers "sigs.k8s.io/controller-tools/pkg/crd/markers"
 	"sigs.k8s.io/controller-tools/pkg/markers"
 )
@@ -109,7 +110,7 @@ func addRule(s *apiextensionsv1.JSONSchemaProps, rule, message string) {
 
 // registerRules makes the markers known under +sluice:validation.
 func registerRules(registry *markers.Registry) error {
-	for _, rule := range []any{Duration{}, Weight{}, Pods{}, Name{}} {
+	for _, rule := range []crd.SchemaMarker{Duration{}, Weight{}, Pods{}, Name{}} {
 		name := strings.TrimPrefix(fmt.Sprintf("%T", rule), "main.")
 		definition, err := markers.MakeDefinition("sluice:validation:"+name, markers.DescribesField, rule)
 		if err != nil {

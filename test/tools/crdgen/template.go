@@ -67,6 +67,15 @@ func open(s *apiextensionsv1.JSONSchemaProps) *apiextensionsv1.JSONSchemaProps {
 		out.AnyOf = []apiextensionsv1.JSONSchemaProps{{Type: "integer"}, {Type: "string"}}
 		out.Pattern = s.Pattern
 	}
+	openChildren(out, s)
+	if s.Type == "object" && out.AdditionalProperties == nil {
+		out.XPreserveUnknownFields = ptr.To(true)
+	}
+	return out
+}
+
+// openChildren opens what a schema has below it.
+func openChildren(out, s *apiextensionsv1.JSONSchemaProps) {
 	if s.Properties != nil {
 		out.Properties = make(map[string]apiextensionsv1.JSONSchemaProps, len(s.Properties))
 		for name, property := range s.Properties {
@@ -82,10 +91,6 @@ func open(s *apiextensionsv1.JSONSchemaProps) *apiextensionsv1.JSONSchemaProps {
 			Allows: true, Schema: open(s.AdditionalProperties.Schema),
 		}
 	}
-	if s.Type == "object" && out.AdditionalProperties == nil {
-		out.XPreserveUnknownFields = ptr.To(true)
-	}
-	return out
 }
 
 // keepKeyDefaults gives the keys of a list the defaults that they have in the Go types.

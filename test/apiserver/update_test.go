@@ -1,0 +1,123 @@
+//go:build apiserver
+
+package apiserver_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/apiserver/env"
+	"github.com/sluice-dev/sluice/test/builder"
+)
+
+func TestSelectorCannotBeChanged(t *testing.T) {
+	e := env.Start(t)
+	for name, change := range map[string]func(*v1alpha1.Rollout){
+		"another value": func(r *v1alpha1.Rollout) {
+			r.Spec.Selector.MatchLabels["app"] = "shop"
+			r.Spec.Template.Raw = labelled(map[string]string{"app": "shop"})
+		},
+		"one more label": func(r *v1alpha1.Rollout) {
+			r.Spec.Selector.MatchLabels["tier"] = "front"
+			r.Spec.Template.Raw = labelled(map[string]string{"app": r.Name, "tier": "front"})
+		},
+		"an expression of the same meaning": func(r *v1alpha1.Rollout) {
+			r.Spec.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{
+				{Key: "app", Operator: metav1.LabelSelectorOpExists},
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rollout := builder.Rollout("web").Namespace(e.Namespace).Obj()
+			rollout.Name, rollout.GenerateName = "", "web-"
+			if err := e.Client.Create(t.Context(), rollout); err != nil {
+				t.Fatal(err)
+			}
+			change(rollout)
+			wantInvalid(t, e.Client.Update(t.Context(), rollout), "spec.selector: Invalid value",
+				"selector cannot be changed: keep it, or create a Rollout with another name for another selector")
+		})
+	}
+}
+
+func TestAnalysisRunCannotBeEdited(t *testing.T) {
+	e := env.Start(t)
+	const cure = "an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one"
+	cases := map[string]struct {
+		change func(*v1alpha1.AnalysisRunSpec)
+		field  string
+	}{
+		"a query":     {func(s *v1alpha1.AnalysisRunSpec) { s.Metrics[0].Provider.Prometheus.Query = "vector(2)" }, "spec.metrics"},
+		"a condition": {func(s *v1alpha1.AnalysisRunSpec) { s.Metrics[0].SuccessCondition = "result > 0.0" }, "spec.metrics"},
+		"one metric more": {func(s *v1alpha1.AnalysisRunSpec) {
+			s.Metrics = append(s.Metrics, builder.Metric("b", "vector(1)").Obj())
+		}, "spec.metrics"},
+		"an argument":        {func(s *v1alpha1.AnalysisRunSpec) { s.Args[0].Value = ptr.To("2") }, "spec.args"},
+		"no arguments":       {func(s *v1alpha1.AnalysisRunSpec) { s.Args = nil }, "spec.args"},
+		"another Rollout":    {func(s *v1alpha1.AnalysisRunSpec) { s.Rollout = "shop" }, "spec.rollout"},
+		"another revision":   {func(s *v1alpha1.AnalysisRunSpec) { s.Revision = "def" }, "spec.revision"},
+		"no gate any longer": {func(s *v1alpha1.AnalysisRunSpec) { s.Gate = "" }, "spec.gate"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			run := newRun(t, e)
+			tc.change(&run.Spec)
+			wantInvalid(t, e.Client.Update(t.Context(), run), tc.field+": Invalid value", cure)
+		})
+	}
+}
+
+func TestAnalysisRunIsTerminatedForGood(t *testing.T) {
+	e := env.Start(t)
+	run := newRun(t, e)
+	run.Spec.Terminate = true
+	if err := e.Client.Update(t.Context(), run); err != nil {
+		t.Fatalf("terminate: %v", err)
+	}
+	run.Spec.Terminate = false
+	wantInvalid(t, e.Client.Update(t.Context(), run), "spec.terminate: Invalid value", "terminate cannot be taken back")
+}
+
+// TestStatusOfAnAnalysisRunIsWritten: the rules on the spec must not stand in the way of the controller.
+func TestStatusOfAnAnalysisRunIsWritten(t *testing.T) {
+	e := env.Start(t)
+	run := newRun(t, e)
+	run.Status.Phase = v1alpha1.AnalysisRunning
+	run.Status.StartedAt = metav1.NewMicroTime(time.Date(2026, 3, 1, 10, 0, 0, 123456000, time.UTC))
+	if err := e.Client.Status().Update(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	if got := run.Status.StartedAt.UTC().Format(time.RFC3339Nano); got != "2026-03-01T10:00:00.123456Z" {
+		t.Errorf("startedAt = %s: microseconds are lost", got)
+	}
+}
+
+func newRun(t *testing.T, e *env.Env) *v1alpha1.AnalysisRun {
+	t.Helper()
+	run := builder.AnalysisRun("", builder.Metric("a", "vector(1)")).Namespace(e.Namespace).
+		For("web", "abc", "step-0").Arg("threshold", "1").Obj()
+	run.GenerateName = "run-"
+	if err := e.Client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// wantInvalid wants a refusal with every one of the pieces.
+func wantInvalid(t *testing.T, err error, want ...string) {
+	t.Helper()
+	if !apierrors.IsInvalid(err) {
+		t.Fatalf("error %v, want a refusal", err)
+	}
+	for _, piece := range want {
+		if !strings.Contains(err.Error(), piece) {
+			t.Errorf("refused with\n%v\nwant in it\n%s", err, piece)
+		}
+	}
+}
