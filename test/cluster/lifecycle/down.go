@@ -37,6 +37,9 @@ func Down(c layout.Cluster, report *progress.Reporter) error {
 	if err != nil {
 		return err
 	}
+	if err := os.Remove(c.StateDir); err != nil {
+		return err
+	}
 	for _, parent := range []string{filepath.Dir(c.StateDir), filepath.Dir(c.RunDir)} {
 		_ = os.Remove(parent) // Fails, as it should, while another cluster is below.
 	}
@@ -53,8 +56,9 @@ func anythingOf(c layout.Cluster) bool {
 	return false
 }
 
-// demolish ends every process of the cluster and removes what it left. The
-// state goes last, so that an interrupted demolition can be repeated.
+// demolish ends every process of the cluster and empties its folders. The state
+// goes last, so that an interrupted demolition can be repeated; its folder
+// stays, as it is what the caller has locked.
 func demolish(c layout.Cluster) error {
 	if err := endRecorded(c); err != nil {
 		return err
@@ -71,7 +75,16 @@ func demolish(c layout.Cluster) error {
 	if err := os.RemoveAll(c.RunDir); err != nil {
 		return err
 	}
-	return os.RemoveAll(c.StateDir)
+	entries, err := os.ReadDir(c.StateDir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(c.State(entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endRecorded kills the processes that were started and recorded.

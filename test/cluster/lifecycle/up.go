@@ -48,30 +48,40 @@ func Up(ctx context.Context, o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m != nil && m.Healthy(ctx) == nil {
+	if m == nil {
+		return fresh(ctx, o)
+	}
+	reason := m.Healthy(ctx)
+	if reason == nil {
 		o.Report.Say("cluster %s is up", o.Cluster.Name)
 		return m, nil
 	}
+	o.Report.Say("cluster %s is not whole: %v", o.Cluster.Name, reason)
+	return mend(ctx, o, m.settings)
+}
+
+// fresh makes a cluster where there is none.
+func fresh(ctx context.Context, o Options) (*Manager, error) {
 	host, err := prepare(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if m == nil {
-		return create(ctx, o, host)
-	}
-	return mend(ctx, o, m, host)
+	return create(ctx, o, host)
 }
 
 // mend repairs a cluster, or replaces it when that fails.
-func mend(ctx context.Context, o Options, m *Manager, host component.Host) (*Manager, error) {
-	host.Ports = m.settings.Ports
-	s := Settings{Host: host, BootID: m.settings.BootID}
+func mend(ctx context.Context, o Options, s Settings) (*Manager, error) {
+	host, err := prepare(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	host.Ports = s.Ports
+	s.Host = host
 	if err := s.save(o.Cluster); err != nil {
 		return nil, err
 	}
-	m = newManager(o.Cluster, s, o.Report)
-	o.Report.Say("cluster %s is not whole: %v", o.Cluster.Name, m.Healthy(ctx))
-	err := m.start(ctx)
+	m := newManager(o.Cluster, s, o.Report)
+	err = m.start(ctx)
 	if err == nil {
 		return m, nil
 	}
@@ -98,7 +108,7 @@ func existing(o Options) (*Manager, error) {
 	}
 	switch {
 	case !exists:
-		return nil, nil
+		// Nothing, or what an interrupted demolition left.
 	case s.BootID != boot:
 		o.Report.Say("the machine was restarted since cluster %s was made; start again", o.Cluster.Name)
 	case !sandbox.Exists(o.Cluster):
