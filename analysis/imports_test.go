@@ -1,0 +1,29 @@
+package analysis
+
+import (
+	"go/build"
+	"slices"
+	"testing"
+)
+
+// TestImports holds that the engine knows no client, controller, provider or network: beyond the standard library it
+// imports the API's types and the expression language.
+func TestImports(t *testing.T) {
+	allowed := []string{
+		"github.com/google/cel-go/cel",
+		"github.com/sluice-dev/sluice/api/v1alpha1",
+		"k8s.io/apimachinery/pkg/apis/meta/v1",
+	}
+	forbidden := []string{"net", "net/http", "os", "os/exec", "log", "math/rand", "math/rand/v2"}
+	pkg, err := build.ImportDir(".", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range pkg.Imports {
+		standard, err := build.Import(path, ".", build.FindOnly)
+		ok := slices.Contains(allowed, path) || err == nil && standard.Goroot && !slices.Contains(forbidden, path)
+		if !ok {
+			t.Errorf("package analysis imports %s", path)
+		}
+	}
+}
