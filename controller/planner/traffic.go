@@ -207,17 +207,13 @@ func (p *pass) free(d demand) bool {
 
 // repoint makes the active Service select a revision, once the revision is seen to be ready.
 func (p *pass) repoint(hash string, d demand) {
-	ready := p.revision(hash).Ready
-	switch hash {
-	case p.Standby.Revision:
+	r := p.revision(hash)
+	ready := r.Ready
+	if p.Standby.Revision == hash && !d.urgent {
 		ready = p.Standby.ready(hash)
-	default:
-		if p.Active.Revision == "" {
-			ready = p.Active.ready(hash)
-		}
 	}
-	// Endpoints may lag behind a scale-down: what is to go does not count.
-	ready = min(ready, p.revision(hash).Desired)
+	// Endpoints and counters may lag behind a scale-down: what is to go does not count.
+	ready = min(ready, r.Desired)
 	if needed := max(d.ready, p.one()); ready < needed {
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s waits to select %s: %d of %s of it are ready", p.Active.Name,
 			hash, ready, pods(needed))
@@ -228,14 +224,19 @@ func (p *pass) repoint(hash string, d demand) {
 
 // raise gives all weight to the standby Service, which selects the wanted revision.
 func (p *pass) raise(hash string, d demand) {
-	switch needed := max(d.ready, p.one()); {
+	needed, r := max(d.ready, p.one()), p.revision(hash)
+	if d.urgent && p.Spec.Proportional {
+		needed = p.Spec.Replicas
+	}
+	ready := min(p.Standby.ready(hash), r.Desired, r.Ready)
+	switch {
 	case p.Route.Weight == FullWeight:
 		p.why(v1alpha1.ReasonWaitingForRoute, "weight 100%% waits for every gateway to accept the route, and to settle")
 	case p.Spec.Paused && !d.urgent:
 		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to go on", hash)
-	case min(p.Standby.ready(hash), p.revision(hash).Desired) < needed || p.Standby.others(hash) > 0:
+	case ready < needed || p.Standby.others(hash) > 0:
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s has %d of %d ready endpoints of %s, and %d of other pods",
-			p.Standby.Name, p.Standby.ready(hash), needed, hash, p.Standby.others(hash))
+			p.Standby.Name, ready, needed, hash, p.Standby.others(hash))
 	default:
 		p.setWeight(FullWeight)
 	}
@@ -267,12 +268,15 @@ func (p *pass) unweigh(hash string, d demand) bool {
 // fallBack takes the weight off the standby Service as fast as stable can take it. With stable at full size one ready
 // endpoint is enough: a pod that stable lost to something else must not keep traffic on an aborted version.
 func (p *pass) fallBack(hash string) {
-	ready := p.Active.ready(hash)
+	r := p.revision(hash)
+	ready := min(p.Active.ready(hash), r.Desired)
 	var weight int32
 	switch {
 	case ready < p.one():
 		weight = FullWeight
 	case p.Spec.Proportional:
+		// Stable has been shrinking: its endpoints may still name pods that are gone.
+		ready = min(ready, r.Ready)
 		weight = FullWeight - carries(p.Spec.Replicas, ready)
 	}
 	if p.Route.Weight == WeightUnknown || weight < p.Route.Weight {

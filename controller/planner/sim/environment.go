@@ -164,7 +164,9 @@ func (w World) edits() []successor {
 			n := w
 			n.Budget.Scales--
 			n.Spec.Replicas += d
-			n.Spec.Unavailable = min(n.Spec.Unavailable, n.Spec.Replicas)
+			if n.Spec.Exclusive {
+				n.Spec.Unavailable = n.Spec.Replicas
+			}
 			out = append(out, successor{n, fmt.Sprintf("spec.replicas becomes %d", n.Spec.Replicas)})
 		}
 	}

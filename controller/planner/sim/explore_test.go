@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 )
 
@@ -36,11 +39,11 @@ func scenarios() map[string]World {
 	rolling.Surge = 1
 	recreate := rolling
 	recreate.Surge, recreate.Exclusive, recreate.Unavailable = 0, true, 2
-	two := Budget{Edits: 2, Deaths: initialDeaths}
+	two := Budget{Edits: 2}
 	abort := Budget{Edits: 1, Aborts: 1, Deaths: initialDeaths}
-	verdict := Budget{Edits: 2, Failures: 1}
+	verdict := Budget{Edits: 1, Failures: 1, Deaths: initialDeaths}
 	out := map[string]World{}
-	for mode, w := range map[string]World{
+	modes := map[string]World{
 		"canary by route":                      {Spec: routed, Services: true},
 		"canary by route, stable proportional": {Spec: proportional, Services: true},
 		"blue/green by selector":               {Spec: blueGreen, Services: true},
@@ -48,18 +51,23 @@ func scenarios() map[string]World {
 		"canary by ratio":                      {Spec: ratio, Services: true},
 		"rolling update":                       {Spec: rolling},
 		"recreate":                             {Spec: recreate},
-	} {
+	}
+	for mode, w := range modes {
 		for what, budget := range map[string]Budget{
-			"changed twice": two, "aborted": abort, "failing": verdict,
-			"scaled and paused":   {Edits: 1, Scales: 1, Pauses: 2},
-			"late and retried":    {Edits: 1, Deadlines: 1, Retries: 1},
-			"promoted in full":    {Edits: 2, Fulls: 1, Promotes: 1},
-			"changed and aborted": {Edits: 2, Aborts: 1},
+			"changed twice":     two,
+			"aborted":           abort,
+			"failing":           verdict,
+			"scaled and paused": {Edits: 1, Scales: 1, Pauses: 1},
+			"late and retried":  {Edits: 1, Deadlines: 1, Retries: 1},
+			"promoted in full":  {Edits: 1, Fulls: 1, Aborts: 1},
 		} {
 			w.Budget = budget
 			out[mode+", "+what] = w
 		}
 	}
+	both := modes["canary by route"]
+	both.Budget = Budget{Edits: 2, Aborts: 1}
+	out["canary by route, changed and aborted"] = both
 	return out
 }
 
@@ -88,6 +96,128 @@ func TestEveryWorldIsSafeAndComesToRest(t *testing.T) {
 			t.Logf("%d worlds, %d writes, %d crash points, %d stuck", report.Worlds, report.Writes, report.Crashes, report.Stuck)
 			for kind, first := range report.First {
 				t.Errorf("%d × %s", max(report.Violations[kind], report.Stuck), first)
+			}
+		})
+	}
+}
+
+// broken planners, each with one protection of the real one taken away, and the invariant that must notice.
+func broken() map[string]struct {
+	world string
+	next  Planner
+	want  string
+} {
+	return map[string]struct {
+		world string
+		next  Planner
+		want  string
+	}{
+		"weight before pods": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping && s.Route.Weight == 0 && s.Standby.Revision == s.State.Candidate {
+				p.Actions = append([]planner.Action{planner.SetWeight{Tenths: 500}}, p.Actions...)
+			}
+		}), "NO-EMPTY"},
+		"an abort that scales first": {"canary by route, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if p.State.Stage == v1alpha1.StageRetreating {
+				p.Actions = append([]planner.Action{planner.ScaleRevision{Revision: s.State.Candidate}}, p.Actions...)
+			}
+		}), "ABORT-NOW"},
+		"stable shrinks with the promotion": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StagePromoting && s.Route.Weight > 0 {
+				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Stable})
+			}
+		}), "ORDER"},
+		"a selector changes under weight": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StagePromoting && s.Route.Weight == 500 {
+				p.Actions = append(p.Actions, planner.PointService{Role: planner.Active, Revision: s.State.Candidate})
+			}
+		}), "SELECTOR"},
+		"a weight that is never put back": {"canary by route, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
+			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool { return a == planner.SetWeight{Tenths: 0} })
+		}), "STUCK"},
+		"an aborted revision that comes back": {"canary by route, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageAborted {
+				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Candidate, Replicas: 2})
+			}
+		}), "ABORT-STICKY"},
+		"a step taken back": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StagePromoting {
+				p.State.Step = -1
+			}
+		}), "STEP-MONO"},
+		"more pods than the surge": {"rolling update, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping {
+				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Stable, Replicas: 4})
+			}
+		}), "BUDGET"},
+		"a ReplicaSet twice": {"rolling update, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			p.Actions = append(p.Actions, planner.CreateRevision{Revision: s.State.Stable, Replicas: 1})
+		}), "ONE-RS"},
+		"a weight above 100 %": {"canary by route, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
+			for i, a := range p.Actions {
+				if a == (planner.SetWeight{Tenths: 1000}) {
+					p.Actions[i] = planner.SetWeight{Tenths: 1001}
+				}
+			}
+		}), "SUM"},
+		"stable forgotten at the promotion": {"rolling update, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StagePromoting {
+				p.Actions = append(p.Actions, planner.DeleteRevision{Revision: s.State.Stable})
+			}
+		}), "DELETE-SAFE"},
+	}
+}
+
+func tamper(with func(planner.Snapshot, *planner.Plan)) Planner {
+	return func(s planner.Snapshot) planner.Plan {
+		p := planner.Next(s)
+		with(s, &p)
+		return p
+	}
+}
+
+func TestEveryInvariantBites(t *testing.T) {
+	for name, fault := range broken() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			report := Explore(healthy(scenarios()[fault.world]), fault.next, 3000)
+			if report.First[fault.want] == "" {
+				t.Errorf("no %s was found: %v", fault.want, report.First)
+			}
+		})
+	}
+}
+
+// TestQuiet holds that a Rollout at rest asks for no write and no look, and that its state stays as it is.
+func TestQuiet(t *testing.T) {
+	for name, w := range scenarios() {
+		t.Run(name, func(t *testing.T) {
+			w.Budget.Edits++ // healthy takes one
+			w = healthy(w)
+			w.Target, w.Newest, w.Budget = 0, 0, Budget{}
+			plan := planner.Next(w.Snapshot())
+			if len(plan.Actions) > 0 || len(plan.Events) > 0 || !plan.WakeAt.IsZero() || !reflect.DeepEqual(plan.State, w.State) || !plan.Settled {
+				t.Errorf("at rest the plan is %v, wake at %v, settled %v, state %+v", plan, plan.WakeAt, plan.Settled, plan.State)
+			}
+		})
+	}
+}
+
+// TestWritesAreFew holds NO-OSC on the fault-free run: no field goes back and forth, and a release of n steps takes at
+// most 4n + 12 writes.
+func TestWritesAreFew(t *testing.T) {
+	for name, w := range scenarios() {
+		t.Run(name, func(t *testing.T) {
+			w = healthy(w)
+			w.Budget = Budget{}
+			e := explorer{next: planner.Next}
+			writes, most := 0, 4*len(w.Spec.Steps)+12
+			for moved := true; moved; {
+				writes += len(planner.Next(w.Snapshot()).Actions)
+				w, moved = e.helpfulPass(w)
+			}
+			if writes > most {
+				t.Errorf("%d writes, at most %d are allowed", writes, most)
 			}
 		})
 	}

@@ -46,6 +46,22 @@ func sum(_, after *World, _ planner.Action) string {
 	return ""
 }
 
+// carrying is the number of endpoints of a revision behind Services that have traffic.
+func (w *World) carrying(i int) int32 {
+	weight := max(w.Weight, w.Programmed)
+	if w.Spec.Mode == planner.Switch {
+		weight = 0
+	}
+	var n int32
+	if weight > 0 {
+		n += w.Standby.Endpoints[i]
+	}
+	if min(w.Weight, w.Programmed) < planner.FullWeight {
+		n += w.Active.Endpoints[i]
+	}
+	return n
+}
+
 // need is written again here, on purpose in another way than in the planner.
 func need(replicas, share int32) int32 {
 	n := replicas * share / planner.FullWeight
@@ -121,7 +137,7 @@ func order(before, after *World, a planner.Action) string {
 	if least := min(need(after.Spec.Replicas, after.shareOf(i)), before.Sets[i].Desired); scale.Replicas < least {
 		return fmt.Sprintf("%s to %d pods with share %d", scale.Revision, scale.Replicas, after.shareOf(i))
 	}
-	if scale.Replicas == 0 && after.Spec.Replicas > 0 && before.State.Stable != "" && after.Active.Endpoints[i]+after.Standby.Endpoints[i] > 0 {
+	if scale.Replicas == 0 && after.Spec.Replicas > 0 && before.State.Stable != "" && before.carrying(i) > 0 {
 		return fmt.Sprintf("%s to 0 pods while endpoints of it are left", scale.Revision)
 	}
 	return ""
