@@ -11,8 +11,11 @@
 //   - gate: pause, analysis, approval; verdict: Passed, Failed, Inconclusive;
 //   - promotion: the candidate becomes stable; abort: all traffic goes back to stable.
 //
-// What the schema or a CEL rule can state is stated there, in markers beside the fields. This package holds types,
-// defaults, and pure functions over them; it talks to no API server.
+// What the schema or a CEL rule can state is stated there, in markers beside the fields, each with a message that says
+// what to write instead. Markers of kubebuilder are its own; those called +sluice:validation (Duration, Weight, Pods, Name)
+// are rules that many fields share, and test/tools/crdgen holds their expressions. ValidateRollout says the same in Go.
+//
+// This package holds types, defaults, and pure functions over them; it talks to no API server.
 //
 // +kubebuilder:object:generate=true
 // +groupName=sluice.dev
