@@ -89,9 +89,23 @@ func newReplicaSet(w *world, a planner.CreateRevision) (*unstructured.Unstructur
 	rs.SetNamespace(w.rollout.Namespace)
 	rs.SetName(revision.ReplicaSetName(w.rollout.Name, a.Revision))
 	rs.SetLabels(labels)
-	rs.SetAnnotations(map[string]string{v1alpha1.AnnotationRevisionNumber: strconv.FormatInt(w.nextNumber(), 10)})
+	rs.SetAnnotations(annotationsOf(w.nextNumber(), raw))
 	rs.SetOwnerReferences([]metav1.OwnerReference{ownerOf(w.rollout)})
 	return rs, nil
+}
+
+// maxRecordedTemplate is the longest template, in bytes, that is kept as an annotation: all annotations of an object
+// together may have 262,144.
+const maxRecordedTemplate = 200_000
+
+// annotationsOf gives a revision its number, and keeps its template as it was written, to go back to: the API server
+// fills defaults into the one in the spec, which gives it another hash.
+func annotationsOf(number int64, template []byte) map[string]string {
+	annotations := map[string]string{v1alpha1.AnnotationRevisionNumber: strconv.FormatInt(number, 10)}
+	if len(template) <= maxRecordedTemplate {
+		annotations[v1alpha1.AnnotationTemplate] = string(template)
+	}
+	return annotations
 }
 
 // selectorFields writes a selector as the fields of an unstructured object.
