@@ -1,0 +1,65 @@
+package trafficrouting
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// named is a router that is only told apart by its name.
+type named struct{ name string }
+
+func (named) Observe(context.Context, Target) (Observed, error) { return Observed{}, nil }
+func (named) Apply(context.Context, Target, int32) error        { return nil }
+
+func TestFor(t *testing.T) {
+	routes := []v1alpha1.RouteReference{{Name: "web"}, {Name: "api"}}
+	traffic := &v1alpha1.Traffic{GatewayAPI: &v1alpha1.GatewayAPITraffic{Routes: routes}}
+	all := Routers{GatewayAPI: named{"gatewayAPI"}}
+	for name, tc := range map[string]struct {
+		routers    Routers
+		spec       v1alpha1.RolloutSpec
+		wantRouter Router
+		wantTarget Target
+		wantErr    string
+	}{
+		"routes": {
+			routers: all, wantRouter: all.GatewayAPI,
+			spec:       v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}, Traffic: traffic},
+			wantTarget: Target{Namespace: "shop", Routes: routes, Active: "web", Standby: "web-standby"},
+		},
+		"a standby with a name of its own": {
+			routers: all, wantRouter: all.GatewayAPI,
+			spec:       v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web", Standby: "next"}, Traffic: traffic},
+			wantTarget: Target{Namespace: "shop", Routes: routes, Active: "web", Standby: "next"},
+		},
+		"no routes": {
+			routers: all, spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}},
+			wantErr: "spec.traffic: ",
+		},
+		"no Services": {
+			routers: all, spec: v1alpha1.RolloutSpec{Traffic: traffic}, wantErr: "spec.services: ",
+		},
+		"no router": {
+			spec:    v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}, Traffic: traffic},
+			wantErr: "spec.traffic.gatewayAPI: ",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			router, target, err := tc.routers.For("shop", &tc.spec)
+			if (err != nil) != (tc.wantErr != "") || err != nil && !strings.HasPrefix(err.Error(), tc.wantErr) {
+				t.Errorf("error is %v, want one on %q", err, tc.wantErr)
+			}
+			if router != tc.wantRouter {
+				t.Errorf("router is %v, want %v", router, tc.wantRouter)
+			}
+			if diff := cmp.Diff(tc.wantTarget, target); diff != "" {
+				t.Errorf("target (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

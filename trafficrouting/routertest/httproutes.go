@@ -1,0 +1,251 @@
+package routertest
+
+import (
+	"context"
+	"encoding/json"
+	"testing" //nolint:depguard // a conformance suite is test code, for the tests of several packages
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
+)
+
+// HTTPRoutes is a World of HTTPRoutes behind a client: of a fake, or of a real API server. No gateway runs in it.
+type HTTPRoutes struct {
+	client      client.WithWatch
+	namespace   string
+	router      trafficrouting.Router
+	beforeWrite func(context.Context)
+	fail        error
+	writes      int
+}
+
+var _ World = (*HTTPRoutes)(nil)
+
+// NewHTTPRoutes makes a World in a namespace. The router is made with a client that the World listens in on. The server
+// behind the client must count generations.
+func NewHTTPRoutes(c client.WithWatch, namespace string, newRouter func(client.Client) trafficrouting.Router) *HTTPRoutes {
+	w := &HTTPRoutes{client: c, namespace: namespace}
+	w.router = newRouter(interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption,
+		) error {
+			if w.fail != nil {
+				return w.fail
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption,
+		) error {
+			return w.write(ctx, func() error { return c.Patch(ctx, o, p, opts...) })
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			return w.write(ctx, func() error { return c.Update(ctx, o, opts...) })
+		},
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			return w.write(ctx, func() error { return c.Create(ctx, o, opts...) })
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			return w.write(ctx, func() error { return c.Delete(ctx, o, opts...) })
+		},
+	}))
+	return w
+}
+
+// write is one write of the router.
+func (w *HTTPRoutes) write(ctx context.Context, request func() error) error {
+	w.writes++
+	if w.fail != nil {
+		return w.fail
+	}
+	if before := w.beforeWrite; before != nil {
+		w.beforeWrite = nil
+		before(ctx)
+	}
+	return request()
+}
+
+// Router is the router under test.
+func (w *HTTPRoutes) Router() trafficrouting.Router { return w.router }
+
+// Target names routes of this world.
+func (w *HTTPRoutes) Target(routes ...string) trafficrouting.Target {
+	t := trafficrouting.Target{Namespace: w.namespace, Active: Active, Standby: Standby}
+	for _, name := range routes {
+		t.Routes = append(t.Routes, v1alpha1.RouteReference{Name: name})
+	}
+	return t
+}
+
+// BeforeWrite has a function called once, before the next write of the router.
+func (w *HTTPRoutes) BeforeWrite(call func(context.Context)) { w.beforeWrite = call }
+
+// Fail makes the requests of the router fail.
+func (w *HTTPRoutes) Fail(err error) { w.fail = err }
+
+// Writes is the number of writes of the router.
+func (w *HTTPRoutes) Writes() int { return w.writes }
+
+// Put makes a route with a rule that is to be shared, between two that are not.
+func (w *HTTPRoutes) Put(t *testing.T, route string, backends ...Backend) {
+	t.Helper()
+	o := w.route(route)
+	o.SetAnnotations(map[string]string{"example.com/owner": "team-shop"})
+	o.Object["spec"] = map[string]any{
+		"hostnames":  []any{route + ".example.com"},
+		"parentRefs": []any{map[string]any{"name": "public"}, map[string]any{"name": "internal", "sectionName": "https"}},
+		"rules": []any{
+			map[string]any{
+				"matches": []any{map[string]any{"headers": []any{map[string]any{"name": "x-preview", "value": "yes"}}}},
+				"backendRefs": []any{
+					map[string]any{"name": Standby, "port": int64(80), "weight": int64(1)},
+				},
+			},
+			map[string]any{
+				"matches": []any{map[string]any{"method": "GET"}, map[string]any{
+					"path": map[string]any{"type": "PathPrefix", "value": "/cart"},
+				}},
+				"filters": []any{map[string]any{
+					"type":                  "RequestHeaderModifier",
+					"requestHeaderModifier": map[string]any{"remove": []any{"x-internal"}},
+				}},
+				"timeouts":    map[string]any{"request": "10s"},
+				"backendRefs": refsOf(backends),
+			},
+			map[string]any{
+				"matches": []any{map[string]any{"path": map[string]any{"type": "Exact", "value": "/old"}}},
+				"filters": []any{map[string]any{
+					"type":            "RequestRedirect",
+					"requestRedirect": map[string]any{"hostname": "old.example.com", "statusCode": int64(301)},
+				}},
+			},
+		},
+	}
+	if err := w.client.Create(t.Context(), o, client.FieldOwner("kubectl")); err != nil {
+		t.Fatalf("make the route %s: %v", route, err)
+	}
+}
+
+// Overwrite gives the shared rule other backends.
+func (w *HTTPRoutes) Overwrite(t *testing.T, route string, backends ...Backend) {
+	t.Helper()
+	o := w.get(t, route)
+	sharedRule(o)["backendRefs"] = refsOf(backends)
+	if err := w.client.Update(t.Context(), o, client.FieldOwner("somebody-else")); err != nil {
+		t.Fatalf("overwrite the route %s: %v", route, err)
+	}
+}
+
+// Remove deletes a route.
+func (w *HTTPRoutes) Remove(t *testing.T, route string) {
+	t.Helper()
+	if err := w.client.Delete(t.Context(), w.route(route)); err != nil {
+		t.Fatalf("remove the route %s: %v", route, err)
+	}
+}
+
+// Report writes the status of a route, for both of its parents.
+func (w *HTTPRoutes) Report(t *testing.T, route string, report Report) {
+	t.Helper()
+	o := w.get(t, route)
+	parents := []any{}
+	for _, ref := range o.Object["spec"].(map[string]any)["parentRefs"].([]any) {
+		if report == Silent {
+			break
+		}
+		accepted := condition(o, "Accepted", "True", "Accepted", "")
+		if report == Refuses {
+			accepted = condition(o, "Accepted", "False", "InvalidCertificateRef", RefusalMessage)
+		}
+		parents = append(parents, map[string]any{
+			"controllerName": "example.com/gateway",
+			"parentRef":      ref,
+			"conditions":     []any{accepted, condition(o, "ResolvedRefs", "True", "ResolvedRefs", "")},
+		})
+	}
+	o.Object["status"] = map[string]any{"parents": parents}
+	if err := w.client.Status().Update(t.Context(), o); err != nil {
+		t.Fatalf("report on the route %s: %v", route, err)
+	}
+}
+
+// Backends reads the shared rule.
+func (w *HTTPRoutes) Backends(t *testing.T, route string) []Backend {
+	t.Helper()
+	var out []Backend
+	refs, _ := sharedRule(w.get(t, route))["backendRefs"].([]any)
+	for _, item := range refs {
+		ref := item.(map[string]any)
+		weight, ok := ref["weight"].(int64)
+		if !ok {
+			weight = 1
+		}
+		if weight > 0 {
+			out = append(out, Backend{Service: ref["name"].(string), Weight: weight})
+		}
+	}
+	return out
+}
+
+// Surroundings is the route as JSON, without the backends of the shared rule, its status, and what the server counts.
+func (w *HTTPRoutes) Surroundings(t *testing.T, route string) string {
+	t.Helper()
+	o := w.get(t, route)
+	rule := sharedRule(o)
+	others := []any{}
+	for _, item := range rule["backendRefs"].([]any) {
+		if ref := item.(map[string]any); ref["name"] != Active && ref["name"] != Standby {
+			delete(ref, "weight")
+			others = append(others, ref)
+		}
+	}
+	rule["backendRefs"] = others
+	text, err := json.MarshalIndent(map[string]any{
+		"annotations": o.GetAnnotations(), "labels": o.GetLabels(), "finalizers": o.GetFinalizers(),
+		"ownerReferences": o.GetOwnerReferences(), "spec": o.Object["spec"],
+	}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (w *HTTPRoutes) route(name string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion("gateway.networking.k8s.io/v1")
+	o.SetKind("HTTPRoute")
+	o.SetNamespace(w.namespace)
+	o.SetName(name)
+	return o
+}
+
+func (w *HTTPRoutes) get(t *testing.T, name string) *unstructured.Unstructured {
+	t.Helper()
+	o := w.route(name)
+	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		t.Fatalf("read the route %s: %v", name, err)
+	}
+	return o
+}
+
+func sharedRule(o *unstructured.Unstructured) map[string]any {
+	return o.Object["spec"].(map[string]any)["rules"].([]any)[1].(map[string]any)
+}
+
+func refsOf(backends []Backend) []any {
+	refs := []any{}
+	for _, b := range backends {
+		refs = append(refs, map[string]any{"name": b.Service, "port": int64(80), "weight": b.Weight})
+	}
+	return refs
+}
+
+func condition(o *unstructured.Unstructured, kind, status, reason, message string) map[string]any {
+	return map[string]any{
+		"type": kind, "status": status, "reason": reason, "message": message,
+		"observedGeneration": o.GetGeneration(), "lastTransitionTime": metav1.Unix(1_700_000_000, 0).ToUnstructured(),
+	}
+}
