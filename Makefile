@@ -78,10 +78,15 @@ CLUSTER ?= sluice
 E2E_CLUSTER ?= sluice-e2e
 
 .PHONY: demo
-demo: $(if $(OWN_CLUSTER),,cluster-up) images bin/demo ## Release a good version, a bad one and a blue/green one on a real cluster.
+demo: $(if $(OWN_CLUSTER),,cluster-up) images bin/kubectl-sluice bin/demo ## Release a good version, a bad one and a blue/green one on a real cluster.
 	$(call say,load images and install Sluice)
 	@$(call enter,$(CLUSTER)); $(call load,$(CLUSTER)); $(install-sluice)
-	@$(call enter,$(CLUSTER)); $(BIN)/demo $(DEMO_FLAGS)
+	@$(call enter,$(CLUSTER)); $(BIN)/demo -app-image $(APP_IMAGE) -load-image $(LOAD_IMAGE) $(demo-flags)
+
+# What a cluster of yours may need besides: see README.md.
+demo-flags = $(if $(OWN_CLUSTER),-path $(BIN),-path "$(BIN):$$(dirname $$KUBECTL)") \
+	$(if $(GATEWAY_CLASS),-gateway-class $(GATEWAY_CLASS)) $(if $(GATEWAY_PORT),-gateway-port $(GATEWAY_PORT)) \
+	-gateway "$(if $(OWN_CLUSTER),$(GATEWAY_ADDRESS),$$GATEWAY_INSIDE)" $(if $(WINDOW),-window $(WINDOW)) $(DEMO_FLAGS)
 
 .PHONY: demo-down
 demo-down: cluster-down ## Take the demonstration's cluster down.
@@ -96,8 +101,8 @@ cluster-down: bin/cluster ## Take a cluster (CLUSTER=name) down and leave nothin
 
 # The image keeps its name between two builds, so that only a restart makes the pod run the new one.
 define install-sluice
-$$KUBECTL apply --server-side --force-conflicts -f $(INSTALL); \
-$$KUBECTL -n sluice-system set env deployment/sluice-controller PROMETHEUS_ADDRESS="$${PROMETHEUS_INSIDE:-$(PROMETHEUS_ADDRESS)}"; \
+sed "/name: PROMETHEUS_ADDRESS/{n;s|value: .*|value: \"$${PROMETHEUS_INSIDE:-$(PROMETHEUS_ADDRESS)}\"|}" $(INSTALL) | \
+	$$KUBECTL apply --server-side --force-conflicts -f -; \
 $$KUBECTL -n sluice-system rollout restart deployment/sluice-controller; \
 $$KUBECTL -n sluice-system rollout status deployment/sluice-controller --timeout 3m
 endef
