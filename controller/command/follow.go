@@ -64,7 +64,7 @@ func (f Follower) Follow(ctx context.Context, key client.ObjectKey, timeout time
 			return fromVisit.err
 		case done:
 			return nil
-		case err != nil && (!seen || permanent(err)):
+		case err != nil && (!seen || Permanent(err)):
 			return err
 		}
 		if err := f.rest(ctx, expired); err != nil {
@@ -136,8 +136,8 @@ func deleted(key client.ObjectKey) error {
 	return err
 }
 
-// permanent says whether an error will not go away by itself.
-func permanent(err error) bool {
+// Permanent says whether an error of the API server will not go away by itself.
+func Permanent(err error) bool {
 	return errors.Is(err, ErrTimeout) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
 		apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) ||
 		meta.IsNoMatchError(err)

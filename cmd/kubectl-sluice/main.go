@@ -1,0 +1,33 @@
+// Kubectl-sluice is the command line of Sluice, a plug-in of kubectl: "kubectl sluice". There is one file per verb.
+//
+// It shows Rollouts (list, get, status) and steers them. Whatever it writes, it writes through controller/command.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// version is set by the linker for a release.
+var version string
+
+func main() {
+	// Errors are returned and shown; nothing is logged.
+	ctrllog.SetLogger(logr.Discard())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, processEnvironment(), os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and returns the exit code of the process.
+func run(ctx context.Context, e *environment, args []string) int {
+	root := newRoot(e)
+	root.SetArgs(args)
+	return e.report(root.ExecuteContext(ctx))
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-dev/sluice/controller/command"
+)
+
+// answerTimeout is how long commands wait for the controller's answer, which takes well under a second when it runs.
+const answerTimeout = 10 * time.Second
+
+// sending is how a command is sent to the controller.
+type sending struct {
+	wait    bool
+	timeout time.Duration
+}
+
+func (s *sending) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.wait, "wait", true, "Wait for the controller's answer.")
+	cmd.Flags().DurationVar(&s.timeout, "timeout", answerTimeout, "How long to wait for the controller's answer.")
+}
+
+// steerer makes a command whose whole work is to send one action to the controller.
+func steerer(e *environment, action string, cmd *cobra.Command) *cobra.Command {
+	s := &sending{}
+	cmd.GroupID = groupSteer
+	cmd.Args = oneRollout
+	cmd.ValidArgsFunction = e.completeOneRollout
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return e.send(cmd.Context(), nameOf(args[0]), action, *s)
+	}
+	s.addFlags(cmd)
+	return cmd
+}
+
+// send sends an action, waits for the answer, and says what was done.
+func (e *environment) send(ctx context.Context, name, action string, s sending) error {
+	t, err := e.rollout(name)
+	if err != nil {
+		return err
+	}
+	sent, err := command.Send(ctx, t.client, t.key, action, e.newID())
+	if err != nil {
+		return t.explain(ctx, err)
+	}
+	if !s.wait {
+		fmt.Fprintf(e.Out, "rollout %q, revision %s: %s sent\n", name, sent.Revision, action)
+		return nil
+	}
+	answer, err := e.follower(t).Await(ctx, t.key, sent, s.timeout)
+	switch {
+	case errors.Is(err, command.ErrTimeout):
+		return fmt.Errorf("the controller has not answered the %s of revision %s of rollout %q within %s: see whether it runs "+
+			"with \"kubectl sluice version\"; the command stands and is handled when it does: %w", action, sent.Revision, name,
+			s.timeout, err)
+	case err != nil:
+		return t.explain(ctx, err)
+	case !answer.Accepted:
+		return fmt.Errorf("rollout %q, revision %s: %s", name, sent.Revision, answer.Message)
+	}
+	fmt.Fprintf(e.Out, "rollout %q, revision %s: %s\n", name, sent.Revision, answer.Message)
+	return nil
+}
