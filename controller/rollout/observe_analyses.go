@@ -91,7 +91,8 @@ func (r *Reconciler) tryGates(ctx context.Context, w *world) error {
 
 // resolve makes the spec of the AnalysisRun of a gate. What a person must mend is a problem and not an error.
 func (r *Reconciler) resolve(ctx context.Context, w *world, g gate, candidate string) (v1alpha1.AnalysisRunSpec,
-	*planner.Problem, error) {
+	*planner.Problem, error,
+) {
 	request := analysis.Request{
 		Args: g.analysis.Args, Gate: g.name, Rollout: w.rollout.Name, Namespace: w.rollout.Namespace,
 		CandidateHash: candidate, StableHash: w.snapshot.State.Stable,
@@ -125,7 +126,8 @@ func (r *Reconciler) resolve(ctx context.Context, w *world, g gate, candidate st
 
 // template reads an AnalysisTemplate or a ClusterAnalysisTemplate.
 func (r *Reconciler) template(ctx context.Context, namespace string, ref v1alpha1.AnalysisTemplateReference) (
-	analysis.Template, error) {
+	analysis.Template, error,
+) {
 	out := analysis.Template{Kind: ref.KindOrDefault(), Name: ref.Name}
 	if out.Kind == v1alpha1.DefaultTemplateKind {
 		var template v1alpha1.AnalysisTemplate

@@ -106,13 +106,9 @@ func (r *Reconciler) observePods(ctx context.Context, w *world) error {
 	if before.IsZero() {
 		return nil
 	}
-	selector, err := metav1.LabelSelectorAsSelector(w.rollout.Spec.Selector)
-	if err != nil {
-		return nil // ValidateRollout has told of it
-	}
 	var list corev1.PodList
 	if err := r.live.List(ctx, &list, client.InNamespace(w.rollout.Namespace),
-		client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		client.MatchingLabelsSelector{Selector: selectorOf(w.rollout)}); err != nil {
 		return fmt.Errorf("listing pods to restart: %w", err)
 	}
 	w.pods = map[string][]corev1.Pod{}

@@ -62,7 +62,8 @@ func (r *Reconciler) service(ctx context.Context, w *world, name string) (*corev
 
 // observeService reads what a Service selects, and its ready endpoints by revision.
 func (r *Reconciler) observeService(ctx context.Context, w *world, name string, service *corev1.Service) (planner.Service,
-	error) {
+	error,
+) {
 	out := planner.Service{Name: name}
 	if service == nil {
 		return out, nil

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -21,7 +22,7 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 	status := planner.Record(old, w.snapshot, plan, w.rollout.Generation)
 	status.Message = cut(status.Message, maxStatusMessage)
 	status.Strategy = w.rollout.Spec.StrategyName()
-	status.Selector = selectorText(w.rollout.Spec.Selector)
+	status.Selector = selectorOf(w.rollout).String()
 	if plan.Record != nil && len(status.History) > 0 {
 		status.History[0].Images = w.images(plan.Record.Revision)
 	}
@@ -49,7 +50,8 @@ const maxStatusMessage = 2048
 
 // writeStatus patches what differs in the status, if the Rollout is still as it was observed.
 func (r *Reconciler) writeStatus(ctx context.Context, rollout *v1alpha1.Rollout, status v1alpha1.RolloutStatus) (
-	*v1alpha1.Rollout, error) {
+	*v1alpha1.Rollout, error,
+) {
 	changed := rollout.DeepCopy()
 	changed.Status = status
 	patch := client.MergeFromWithOptions(rollout, client.MergeFromWithOptimisticLock{})
@@ -79,13 +81,13 @@ func (w *world) images(hash string) []string {
 	return nil
 }
 
-// selectorText is a selector as an autoscaler reads it; empty for one that cannot be read.
-func selectorText(selector *metav1.LabelSelector) string {
-	parsed, err := metav1.LabelSelectorAsSelector(selector)
+// selectorOf is the selector of a Rollout; one that cannot be read, of which ValidateRollout tells, selects nothing.
+func selectorOf(rollout *v1alpha1.Rollout) labels.Selector {
+	parsed, err := metav1.LabelSelectorAsSelector(rollout.Spec.Selector)
 	if err != nil {
-		return ""
+		return labels.Nothing()
 	}
-	return parsed.String()
+	return parsed
 }
 
 func metaMicro(t time.Time) metav1.MicroTime { return metav1.NewMicroTime(t) }

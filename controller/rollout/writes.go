@@ -69,8 +69,10 @@ func onBehalfOf(ctx context.Context, rollout types.NamespacedName) context.Conte
 }
 
 func newWrites(c client.Client, cache, live client.Reader, passing clock.PassiveClock) *writes {
-	return &writes{client: c, cache: cache, live: live, clock: passing, kinds: cachedKinds(),
-		pending: map[types.NamespacedName]map[object]write{}}
+	return &writes{
+		client: c, cache: cache, live: live, clock: passing, kinds: cachedKinds(),
+		pending: map[types.NamespacedName]map[object]write{},
+	}
 }
 
 var _ client.Writer = (*writes)(nil)
