@@ -1,0 +1,110 @@
+//go:build apiserver
+
+package apiserver_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/sluice-dev/sluice/test/apiserver/env"
+	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
+	"github.com/sluice-dev/sluice/trafficrouting/routertest"
+)
+
+// TestRouterConformance holds the Gateway API router to its promises with the published CRD of HTTPRoute: its defaults,
+// its validation and its atomic lists.
+func TestRouterConformance(t *testing.T) {
+	routertest.Run(t, func(t *testing.T) routertest.World {
+		t.Helper()
+		return newRoutes(t, env.Start(t))
+	}, routertest.Features{Others: true})
+}
+
+func newRoutes(t *testing.T, e *env.Env) *routertest.HTTPRoutes {
+	t.Helper()
+	c, err := client.NewWithWatch(e.Config, client.Options{Scheme: e.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return routertest.NewHTTPRoutes(c, e.Namespace, func(c client.Client) trafficrouting.Router {
+		return gatewayapi.New(c, c)
+	})
+}
+
+const route = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: public}]
+  rules:
+  - backendRefs: [{name: old-shop, port: 80}]
+  - backendRefs: [{name: web, port: 80}]
+`
+
+// TestWhoOwnsTheRules holds what docs/traffic.md says to users of version control: that the rules are owned by
+// sluice-traffic while the standby has traffic, that a server-side apply is told so, that a client-side apply is not and
+// takes the weight back, and that the rules are not kept once the traffic is.
+func TestWhoOwnsTheRules(t *testing.T) {
+	e := env.Start(t)
+	w := newRoutes(t, e)
+	kubectl(t, e, "apply", "-f", "-")
+	give := func(weight int32, wantOwner string) {
+		t.Helper()
+		if err := w.Router().Apply(t.Context(), w.Target("shop"), weight); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{wantOwner}, ownersOfRules(t, e)); diff != "" {
+			t.Errorf("owners of spec.rules at weight %d (-want +got):\n%s", weight, diff)
+		}
+	}
+	observe := func(want int32) {
+		t.Helper()
+		got, err := w.Router().Observe(t.Context(), w.Target("shop"))
+		if err != nil || got.Weight != want {
+			t.Errorf("weight is %d, want %d; error %v", got.Weight, want, err)
+		}
+	}
+
+	give(200, gatewayapi.FieldManager)
+	_, err := e.Kubectl(t, route, "apply", "--server-side", "-f", "-")
+	if err == nil || !strings.Contains(err.Error(), strconv.Quote(gatewayapi.FieldManager)) {
+		t.Errorf("a server-side apply in the middle of a release: %v, want a conflict", err)
+	}
+	observe(200)
+	kubectl(t, e, "apply", "-f", "-")
+	observe(0)
+	give(200, gatewayapi.FieldManager)
+	kubectl(t, e, "apply", "--server-side", "--force-conflicts", "-f", "-")
+	observe(0)
+	give(1000, gatewayapi.FieldManager)
+	give(0, gatewayapi.RestFieldManager)
+}
+
+func kubectl(t *testing.T, e *env.Env, args ...string) {
+	t.Helper()
+	if _, err := e.Kubectl(t, route, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ownersOfRules(t *testing.T, e *env.Env) []string {
+	t.Helper()
+	o := &gatewayv1.HTTPRoute{}
+	if err := e.Client.Get(t.Context(), client.ObjectKey{Namespace: e.Namespace, Name: "shop"}, o); err != nil {
+		t.Fatal(err)
+	}
+	var owners []string
+	for _, f := range o.ManagedFields {
+		if strings.Contains(f.FieldsV1.GetRawString(), `"f:rules"`) {
+			owners = append(owners, f.Manager)
+		}
+	}
+	return owners
+}
