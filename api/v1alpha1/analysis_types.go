@@ -265,7 +265,7 @@ type AnalysisRunSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	Revision string `json:"revision,omitempty"`
 
-	// Gate says what the run is for: step-<index>, background, pre-promotion or post-promotion.
+	// Gate says what the run is for: step-<number>, background, pre-promotion or post-promotion.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Gate string `json:"gate,omitempty"`

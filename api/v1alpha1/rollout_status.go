@@ -229,7 +229,7 @@ type CommandStatus struct {
 type AnalysisStatus struct {
 	// Name of the AnalysisRun.
 	Name string `json:"name"`
-	// Gate says what the analysis is for: step-<index>, background, pre-promotion or post-promotion.
+	// Gate says what the analysis is for: step-<number>, background, pre-promotion or post-promotion.
 	Gate string `json:"gate"`
 	// Phase of the AnalysisRun.
 	Phase AnalysisPhase `json:"phase"`

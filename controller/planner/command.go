@@ -45,7 +45,7 @@ func (p *pass) carryOut(c v1alpha1.Command) (message string, accepted bool) {
 		p.start(c.Revision)
 		return fmt.Sprintf("revision %s is released again from its first step", c.Revision), true
 	default: // restart: refusal has let nothing else through
-		p.state.RestartAt = p.now()
+		p.state.RestartAt = wholeSecond(p.Now)
 		return "every pod is being replaced", true
 	}
 }

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // Mode is how traffic moves.
@@ -101,8 +102,8 @@ const (
 	GatePostPromotion = "post-promotion"
 )
 
-// StepGate is the name of the analysis of a canary step; steps count from 0.
-func StepGate(index int) string { return fmt.Sprintf("step-%d", index) }
+// StepGate is the name of the analysis of a canary step. The index counts from 0, and the name, for people, from 1.
+func StepGate(index int) string { return fmt.Sprintf("step-%d", index+1) }
 
 // GateAnalysis returns what the spec says about the analysis of a gate; nil when there is none.
 func GateAnalysis(spec *v1alpha1.RolloutSpec, gate string) *v1alpha1.Analysis {

@@ -3,8 +3,9 @@ package planner
 import (
 	"fmt"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // initial brings up the first revision. There is nothing to compare it with and nothing to go back to, so there are no
@@ -69,24 +70,27 @@ func (p *pass) promoting() {
 		p.watchDeadline()
 		return
 	}
-	candidate, replicas := p.state.Candidate, p.Spec.Replicas
+	candidate := p.state.Candidate
 	if p.Spec.Mode == Routed && p.Active.Revision == p.state.Stable && p.deserted() {
 		p.watchDeadline()
 		return
 	}
-	settled := false
-	if p.Spec.Mode == Ratio {
-		settled = p.reachRatio(Step{Weight: FullWeight, Replicas: AllReplicas})
-	} else {
-		p.sizeEnding()
-		settled = !p.waitForPods(candidate, replicas) && p.settleOn(candidate, demand{ready: replicas})
-	}
-	if !settled {
+	if !p.reachEnding() {
 		p.why(v1alpha1.ReasonPromoting, "revision %s is being promoted", candidate)
 		p.watchDeadline()
 		return
 	}
-	p.promote(fmt.Sprintf("all %d steps are complete", len(p.Spec.Steps)))
+	p.promote(counted(len(p.Spec.Steps), "step") + " completed")
+}
+
+// reachEnding brings the candidate to all capacity and all traffic.
+func (p *pass) reachEnding() bool {
+	if p.Spec.Mode == Ratio {
+		return p.reachRatio(Step{Weight: FullWeight, Replicas: AllReplicas})
+	}
+	p.sizeEnding()
+	candidate, replicas := p.state.Candidate, p.Spec.Replicas
+	return !p.waitForPods(candidate, replicas) && p.settleOn(candidate, demand{ready: replicas})
 }
 
 // promote makes the candidate stable.

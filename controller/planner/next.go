@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // pass is one run of Next: the snapshot it reads and the plan it is making.

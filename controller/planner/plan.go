@@ -192,11 +192,13 @@ func (a RestartPods) String() string {
 }
 
 // pods counts pods in words.
-func pods(n int32) string {
+func pods(n int32) string { return counted(int(n), "pod") }
+
+func counted(n int, noun string) string {
 	if n == 1 {
-		return "1 pod"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d pods", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // String lists the actions of the plan in one line, for logs and transcripts.

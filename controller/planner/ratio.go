@@ -33,15 +33,18 @@ func (p *pass) desiredShare() int32 {
 
 // rolled says whether pods have reached wanted sizes: the growing ones available, the shrinking ones gone.
 func (p *pass) rolled(want sizes) bool {
+	candidate, stable := p.revision(p.state.Candidate), p.revision(p.state.Stable)
+	done := candidate.steady() >= want.candidate && stable.Desired >= want.stable
 	for _, r := range p.Revisions {
-		wanted, missing := p.wantedOf(r.Hash, want), r.Hash == p.state.Candidate && r.steady() < want.candidate
-		if missing || r.Desired > wanted || r.Created > wanted {
-			p.why(v1alpha1.ReasonWaitingForPods, "%s: revision %s has %s of %d wanted, %d of them available%s", p.position(),
-				r.Hash, pods(r.Created), wanted, r.Available, because(r.Refused))
-			return false
-		}
+		wanted := p.wantedOf(r.Hash, want)
+		done = done && r.Desired <= wanted && r.Created <= wanted
 	}
-	return p.revision(p.state.Stable).Desired >= want.stable && (want.candidate == 0 || p.exists(p.state.Candidate))
+	if !done {
+		p.why(v1alpha1.ReasonWaitingForPods, "%s: %d of %s of %s are available; %s has %s and goes to %d%s", p.position(),
+			candidate.Available, pods(want.candidate), candidate.Hash, stable.Hash, pods(stable.Created), want.stable,
+			because(candidate.Refused))
+	}
+	return done
 }
 
 // roll moves the pods of all revisions towards wanted sizes within the limits of surge and unavailability, as a

@@ -1,8 +1,11 @@
 package planner
 
 import (
-	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // A restart replaces every pod that is older than the request. Where no pod may be missing, one spare pod is added
@@ -25,10 +28,17 @@ func (p *pass) givesWay() int32 {
 	return 0
 }
 
+// wholeSecond is the next whole second: pods know the second of their creation only, and a pod made after the request
+// must not count as older than it.
+func wholeSecond(t time.Time) metav1.MicroTime {
+	return metav1.NewMicroTime(t.Add(time.Second - time.Microsecond).Truncate(time.Second))
+}
+
 // restart deletes as many outdated pods as availability allows, and forgets the request when none is left. While
 // traffic goes back to stable nothing is restarted.
 func (p *pass) restart() {
-	if p.state.RestartAt.IsZero() || p.State.RestartAt.IsZero() || p.state.Stage == v1alpha1.StageRetreating {
+	if p.state.RestartAt.IsZero() || p.State.RestartAt.IsZero() || p.state.Stage == v1alpha1.StageRetreating ||
+		!p.due(p.state.RestartAt, 0) {
 		return
 	}
 	var outdated int32

@@ -63,22 +63,23 @@ func (p *pass) size(hash string, want int32, mayShrink bool) {
 // drain ends the pods of every revision that is neither stable nor under release: after its delay, and once no Service
 // selects it and no endpoint of it is left, so that a pod which exits at once on SIGTERM takes no request with it.
 func (p *pass) drain() {
-	kept := p.state.ScaleDowns[:0]
-	for _, d := range p.state.ScaleDowns {
-		if p.part(d.Revision) || p.revision(d.Revision).Desired == 0 {
-			continue
-		}
-		kept = append(kept, d)
-	}
-	p.state.ScaleDowns = kept
-	if len(kept) == 0 {
-		p.state.ScaleDowns = nil
-	}
+	p.forgetScaleDowns()
 	for _, r := range p.Revisions {
 		if !p.part(r.Hash) && r.Desired > 0 && p.delayed(r.Hash) && !p.selected(r.Hash) && p.quiet() {
 			p.do(ScaleRevision{Revision: r.Hash, Replicas: 0})
 		}
 	}
+}
+
+// forgetScaleDowns drops the delays of revisions that are down, or that are wanted again.
+func (p *pass) forgetScaleDowns() {
+	var kept []v1alpha1.ScaleDown
+	for _, d := range p.state.ScaleDowns {
+		if !p.part(d.Revision) && p.revision(d.Revision).Desired > 0 {
+			kept = append(kept, d)
+		}
+	}
+	p.state.ScaleDowns = kept
 }
 
 // part says whether a revision is stable or under release.

@@ -3,8 +3,9 @@ package planner
 import (
 	"fmt"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // historyLimit is how many releases the status records.

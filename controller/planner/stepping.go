@@ -3,8 +3,9 @@ package planner
 import (
 	"fmt"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // stepping takes the candidate through its steps.
@@ -34,7 +35,11 @@ func (p *pass) stepping() {
 		p.event(false, v1alpha1.ReasonStepCompleted, fmt.Sprintf("%s is complete: revision %s has %s of the traffic",
 			p.position(), p.state.Candidate, percent(step.Weight)))
 		p.advance()
-		p.why(v1alpha1.ReasonStepCompleted, "revision %s goes on to %s", p.state.Candidate, p.position())
+		if p.state.Stage == v1alpha1.StagePromoting {
+			p.why(v1alpha1.ReasonPromoting, "%s completed: revision %s is promoted", counted(len(p.Spec.Steps), "step"), p.state.Candidate)
+		} else {
+			p.why(v1alpha1.ReasonStepCompleted, "revision %s goes on to %s", p.state.Candidate, p.position())
+		}
 		p.wakeAt(p.Now)
 	}
 }

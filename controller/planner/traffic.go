@@ -1,8 +1,9 @@
 package planner
 
 import (
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // This file holds every decision that moves traffic. Two rules are behind all of them. A Service that carries weight
@@ -93,24 +94,29 @@ func (p *pass) weigh(step Step) bool {
 	case p.Spec.Paused:
 		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
 		return false
+	case p.unready(needed):
+		return false
 	default:
-		if !p.waitForPods(p.state.Candidate, needed) && !p.waitForEndpoints(p.Standby, p.state.Candidate, needed) {
-			p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
-			p.setWeight(step.Weight)
-		}
+		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
+		p.setWeight(step.Weight)
 		return false
 	}
 	if !p.Route.Accepted {
 		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s waits for every gateway to accept the route", p.position(), percent(step.Weight))
 		return false
 	}
-	if p.waitForPods(p.state.Candidate, needed) || p.waitForEndpoints(p.Standby, p.state.Candidate, needed) {
+	if p.unready(needed) {
 		return false
 	}
 	if !settled {
 		p.why(v1alpha1.ReasonSettling, "%s: weight %s is in place; gateways are given %s", p.position(), percent(step.Weight), p.Spec.Settle)
 	}
 	return settled
+}
+
+// unready says whether the candidate still lacks pods, or its Service their endpoints.
+func (p *pass) unready(needed int32) bool {
+	return p.waitForPods(p.state.Candidate, needed) || p.waitForEndpoints(p.Standby, p.state.Candidate, needed)
 }
 
 // lower takes weight off the candidate, as far as stable can carry it.

@@ -3,8 +3,9 @@ package planner
 import (
 	"fmt"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // transition follows a change of what the spec asks for. It returns true when a release begins: the state is then
@@ -80,7 +81,7 @@ func (p *pass) start(revision string) {
 		ScaleDowns:     p.state.ScaleDowns,
 		RestartAt:      p.state.RestartAt,
 	}
-	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %d steps; %s is stable", revision, len(p.Spec.Steps), p.state.Stable)
+	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %s; %s is stable", revision, counted(len(p.Spec.Steps), "step"), p.state.Stable)
 	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
 }
 

@@ -11,24 +11,15 @@ func (w World) apply(a planner.Action) World {
 	w.Analyses = slices.Clone(w.Analyses)
 	switch a := a.(type) {
 	case planner.CreateRevision:
-		set := &w.Sets[Index(a.Revision)]
-		if !set.Exists {
-			*set = ReplicaSet{Exists: true, Number: w.nextNumber(), Desired: a.Replicas}
-		}
+		w.create(a)
 	case planner.ScaleRevision:
 		w.Sets[Index(a.Revision)].Desired = a.Replicas
 	case planner.DeleteRevision:
 		w.Sets[Index(a.Revision)] = ReplicaSet{}
 	case planner.CreateStandby:
-		if !w.Standby.Exists {
-			w.Standby = Service{Exists: true, Selects: Index(a.Revision) + 1}
-		}
+		w.Standby = Service{Exists: true, Selects: Index(a.Revision) + 1}
 	case planner.PointService:
-		service := &w.Active
-		if a.Role == planner.Standby {
-			service = &w.Standby
-		}
-		service.Selects = Index(a.Revision) + 1
+		w.point(a)
 	case planner.SetWeight:
 		w.Weight = a.Tenths
 	case planner.StartAnalysis:
@@ -39,6 +30,20 @@ func (w World) apply(a planner.Action) World {
 		w.Sets[Index(a.Revision)].Ready -= a.Max
 	}
 	return w
+}
+
+func (w *World) create(a planner.CreateRevision) {
+	if set := &w.Sets[Index(a.Revision)]; !set.Exists {
+		*set = ReplicaSet{Exists: true, Number: w.nextNumber(), Desired: a.Replicas}
+	}
+}
+
+func (w *World) point(a planner.PointService) {
+	if a.Role == planner.Standby {
+		w.Standby.Selects = Index(a.Revision) + 1
+		return
+	}
+	w.Active.Selects = Index(a.Revision) + 1
 }
 
 func (w *World) nextNumber() int64 {

@@ -21,17 +21,15 @@ func (w World) helpful() []successor {
 	for i := range w.Sets {
 		out = append(out, w.podSteps(i)...)
 	}
-	if w.Services {
-		if next := w.endpoints(w.Active); w.Active.Exists && next != w.Active {
-			n := w
-			n.Active = next
-			out = append(out, successor{n, "active follows its selector"})
-		}
-		if next := w.endpoints(w.Standby); w.Standby.Exists && next != w.Standby {
-			n := w
-			n.Standby = next
-			out = append(out, successor{n, "standby follows its selector"})
-		}
+	if next := w.endpoints(w.Active); next != w.Active {
+		n := w
+		n.Active = next
+		out = append(out, successor{n, "active follows its selector"})
+	}
+	if next := w.endpoints(w.Standby); next != w.Standby {
+		n := w
+		n.Standby = next
+		out = append(out, successor{n, "standby follows its selector"})
 	}
 	if w.Weight != w.Programmed {
 		n := w
@@ -75,6 +73,9 @@ func (w World) podSteps(i int) []successor {
 
 // endpoints are what a Service's selector selects now.
 func (w World) endpoints(s Service) Service {
+	if !s.Exists {
+		return s
+	}
 	for i, set := range w.Sets {
 		s.Endpoints[i] = 0
 		if s.Selects == 0 || s.Selects == i+1 {
@@ -194,7 +195,7 @@ func (w World) commands() []successor {
 
 // wait moves the clock to the moment that the plan asks for.
 func (w World) wait(plan planner.Plan) (World, bool) {
-	at := plan.WakeAt.Sub(epoch)
+	at := plan.WakeAt.Sub(epoch())
 	if plan.WakeAt.IsZero() || at <= w.Clock {
 		return w, false
 	}

@@ -171,17 +171,15 @@ func (e *explorer) helpfulPass(w World) (next World, moved bool) {
 // atRest says whether a world in which nothing moves any more is one in which nothing should.
 func atRest(w *World, plan planner.Plan) bool {
 	stable := Index(w.State.Stable)
-	if w.Spec.Paused || plan.Waiting {
+	switch {
+	case w.Spec.Paused || plan.Waiting:
 		return true
+	case stable < 0 || w.Sets[stable].Ready != w.Spec.Replicas || !w.othersGone(stable):
+		return false
+	case w.State.Stage == v1alpha1.StageAborted:
+		return w.shareOf(Index(w.State.Candidate)) == 0
 	}
-	switch w.State.Stage {
-	case v1alpha1.StageAborted:
-		return stable >= 0 && w.shareOf(Index(w.State.Candidate)) == 0 && w.Sets[stable].Ready >= w.Spec.Replicas
-	case v1alpha1.StageIdle:
-		return plan.Settled && stable == w.Target && w.Sets[stable].Ready == w.Spec.Replicas && w.othersGone(stable)
-	case v1alpha1.StageInitial, v1alpha1.StageStepping, v1alpha1.StagePromoting, v1alpha1.StageRetreating:
-	}
-	return false
+	return w.State.Stage == v1alpha1.StageIdle && plan.Settled && stable == w.Target
 }
 
 func (w *World) othersGone(stable int) bool {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -101,17 +102,16 @@ func TestEveryWorldIsSafeAndComesToRest(t *testing.T) {
 	}
 }
 
-// broken planners, each with one protection of the real one taken away, and the invariant that must notice.
-func broken() map[string]struct {
+// fault is a planner with one protection of the real one taken away, a world in which it matters, and the invariant
+// that must notice.
+type fault struct {
 	world string
 	next  Planner
 	want  string
-} {
-	return map[string]struct {
-		world string
-		next  Planner
-		want  string
-	}{
+}
+
+func faultsInTraffic() map[string]fault {
+	return map[string]fault{
 		"weight before pods": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			if s.State.Stage == v1alpha1.StageStepping && s.Route.Weight == 0 && s.Standby.Revision == s.State.Candidate {
 				p.Actions = append([]planner.Action{planner.SetWeight{Tenths: 500}}, p.Actions...)
@@ -140,6 +140,11 @@ func broken() map[string]struct {
 				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Candidate, Replicas: 2})
 			}
 		}), "ABORT-STICKY"},
+	}
+}
+
+func faultsInPods() map[string]fault {
+	return map[string]fault{
 		"a step taken back": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			if s.State.Stage == v1alpha1.StagePromoting {
 				p.State.Step = -1
@@ -177,7 +182,9 @@ func tamper(with func(planner.Snapshot, *planner.Plan)) Planner {
 }
 
 func TestEveryInvariantBites(t *testing.T) {
-	for name, fault := range broken() {
+	faults := faultsInTraffic()
+	maps.Copy(faults, faultsInPods())
+	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			report := Explore(healthy(scenarios()[fault.world]), fault.next, 3000)

@@ -76,25 +76,30 @@ func noEmpty(before, after *World, a planner.Action) string {
 	if !ok || after.Spec.Replicas == 0 {
 		return ""
 	}
-	raised, share := &after.Standby, set.Tenths
+	raised, share := after.Standby, set.Tenths
+	least := need(after.Spec.Replicas, share)
 	if set.Tenths < before.Weight {
-		raised, share = &after.Active, planner.FullWeight-set.Tenths
-	}
-	var ready int32
-	for i, n := range raised.Endpoints {
-		if raised.Selects == 0 || raised.Selects == i+1 {
-			ready += min(n, after.Sets[i].Ready)
+		raised, share = after.Active, planner.FullWeight-set.Tenths
+		least = need(after.Spec.Replicas, share)
+		if !after.Spec.Proportional && raised.Selects == Index(after.State.Stable)+1 {
+			least = 1 // one ready pod of a stable at full size is enough to leave a bad version
 		}
 	}
-	least := need(after.Spec.Replicas, share)
-	if toStable := raised == &after.Active && after.Active.Selects == Index(after.State.Stable)+1; toStable && !after.Spec.Proportional {
-		least = 1 // one ready pod of a stable at full size is enough to leave a bad version
-	}
-	died := before.deaths()
-	if ready+died < least {
+	if ready := after.serving(raised); ready+before.deaths() < least {
 		return fmt.Sprintf("share %d on %d ready endpoints, %d needed", share, ready, least)
 	}
 	return ""
+}
+
+// serving is the number of endpoints of a Service that its selector selects and whose pods are ready.
+func (w *World) serving(s Service) int32 {
+	var ready int32
+	for i, n := range s.Endpoints {
+		if s.Selects == 0 || s.Selects == i+1 {
+			ready += min(n, w.Sets[i].Ready)
+		}
+	}
+	return ready
 }
 
 // deaths is how many pods have died from outside: the planner cannot have known of those that no controller has seen.
@@ -148,31 +153,33 @@ func selector(before, after *World, a planner.Action) string {
 	if !ok || before.Spec.Mode == planner.Ratio {
 		return ""
 	}
-	next := Index(point.Revision)
-	weight := before.Weight
-	carried := max(weight, before.Programmed)
-	if point.Role == planner.Active {
-		carried = max(planner.FullWeight-weight, planner.FullWeight-before.Programmed)
-	}
 	switchable := before.Spec.Mode == planner.Switch || before.Active.Selects == 0
 	if point.Role == planner.Active && switchable {
-		if next < 0 || after.Sets[next].Ready+before.deaths() < 1 && after.Spec.Replicas > 0 {
+		if next := Index(point.Revision); after.Sets[next].Ready+before.deaths() < min(1, after.Spec.Replicas) {
 			return fmt.Sprintf("active switched to %s without a ready pod", point.Revision)
 		}
 		return ""
 	}
-	if before.Spec.Mode == planner.Routed && carried > 0 && before.endpointsOf(point.Role) > 0 {
+	if carried := before.carriedBy(point.Role); carried > 0 && before.endpointsOf(point.Role) > 0 {
 		return fmt.Sprintf("%s carries %d", point.Role, carried)
 	}
 	return ""
 }
 
+// carriedBy is the largest share of a Service by what is written and by what the gateway has programmed.
+func (w *World) carriedBy(role planner.Role) int32 {
+	switch {
+	case w.Spec.Mode != planner.Routed:
+		return 0
+	case role == planner.Active:
+		return planner.FullWeight - min(w.Weight, w.Programmed)
+	}
+	return max(w.Weight, w.Programmed)
+}
+
 func abortSticky(before, after *World, a planner.Action) string {
-	stage := before.State.Stage
-	aborted := stage == v1alpha1.StageAborted || stage == v1alpha1.StageRetreating &&
-		before.State.Reason != v1alpha1.ReasonSuperseded && before.State.Reason != v1alpha1.ReasonReturned
 	i := Index(before.State.Candidate)
-	if !aborted || i < 0 || before.retryPending() || before.Target != i {
+	if !before.aborted() || before.retryPending() || before.Target != i {
 		return ""
 	}
 	if after.Sets[i].Desired > before.Sets[i].Desired {
@@ -183,6 +190,12 @@ func abortSticky(before, after *World, a planner.Action) string {
 		return fmt.Sprintf("%s got weight %d", Name(i), after.Weight)
 	}
 	return ""
+}
+
+// aborted says whether the release was aborted, rather than overtaken by another template.
+func (w *World) aborted() bool {
+	overtaken := w.State.Reason == v1alpha1.ReasonSuperseded || w.State.Reason == v1alpha1.ReasonReturned
+	return w.State.Stage == v1alpha1.StageAborted || w.State.Stage == v1alpha1.StageRetreating && !overtaken
 }
 
 // endpointsOf is the number of ready endpoints behind a Service: where there are none there is no traffic to lose.
@@ -278,34 +291,33 @@ func deterministic(plan, again planner.Plan) string {
 // candidate has traffic and stable can take it.
 func abortNow(w *World, s planner.Snapshot, plan planner.Plan) string {
 	learned := plan.State.Stage == v1alpha1.StageRetreating && w.State.Stage != v1alpha1.StageRetreating
-	if !learned || w.Spec.Mode == planner.Ratio {
-		return ""
-	}
-	candidate, stable := Index(w.State.Candidate), Index(w.State.Stable)
-	onActive := w.Active.Selects == stable+1
-	if w.shareOf(candidate) == 0 || !onActive && w.Spec.Mode == planner.Routed || w.Spec.Proportional {
-		return ""
-	}
-	if w.Spec.Mode == planner.Routed && (w.Active.Endpoints[stable] == 0 || w.Weight == 0) {
-		return ""
-	}
-	if w.Spec.Mode == planner.Switch && w.Sets[stable].Ready == 0 {
+	want := w.wayBack(s)
+	if !learned || want == nil {
 		return ""
 	}
 	if len(plan.Actions) == 0 {
 		return "nothing is written"
 	}
-	switch first := plan.Actions[0].(type) {
-	case planner.SetWeight:
-		if first.Tenths == 0 {
-			return ""
-		}
-	case planner.PointService:
-		if first.Role == planner.Active && first.Revision == s.State.Stable && w.Spec.Mode == planner.Switch {
-			return ""
-		}
+	if first := plan.Actions[0]; first != want {
+		return fmt.Sprintf("the first write is to %s, not to %s", first, want)
 	}
-	return "the first write is to " + plan.Actions[0].String()
+	return ""
+}
+
+// wayBack is the one write that takes all traffic off the candidate; nil when there is no such single write, or nothing
+// to take off, or nothing ready to take it.
+func (w *World) wayBack(s planner.Snapshot) planner.Action {
+	candidate, stable := Index(w.State.Candidate), Index(w.State.Stable)
+	if w.Spec.Proportional || w.shareOf(candidate) == 0 {
+		return nil
+	}
+	switch {
+	case w.Spec.Mode == planner.Switch && w.Sets[stable].Ready > 0:
+		return planner.PointService{Role: planner.Active, Revision: s.State.Stable}
+	case w.Spec.Mode == planner.Routed && w.Active.Selects == stable+1 && w.Active.Endpoints[stable] > 0 && w.Weight > 0:
+		return planner.SetWeight{Tenths: 0}
+	}
+	return nil
 }
 
 // stepMono: within an attempt the step never goes back.

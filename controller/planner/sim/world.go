@@ -11,7 +11,7 @@ import (
 )
 
 // epoch is the moment at which worlds begin. Only differences matter.
-var epoch = time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC)
+func epoch() time.Time { return time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // Revisions are the revisions that a world can have, in the order in which templates are written.
 const Revisions = 3
@@ -99,7 +99,7 @@ func Index(hash string) int {
 // Snapshot is what an observer with fresh caches would see.
 func (w *World) Snapshot() planner.Snapshot {
 	s := planner.Snapshot{
-		Now:           epoch.Add(w.Clock),
+		Now:           epoch().Add(w.Clock),
 		Spec:          w.Spec,
 		Target:        Name(w.Target),
 		State:         w.State,
@@ -206,7 +206,7 @@ func (w *World) age(t time.Time) int64 {
 	if t.IsZero() {
 		return int64(-w.Spec.Deadline - 1)
 	}
-	return int64(min(epoch.Add(w.Clock).Sub(t), w.Spec.Deadline))
+	return int64(min(epoch().Add(w.Clock).Sub(t), w.Spec.Deadline))
 }
 
 // String draws the world in one line, for reports.

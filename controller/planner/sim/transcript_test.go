@@ -1,0 +1,225 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+)
+
+// TestMain knows the flag -rewrite, which writes the transcripts in testdata anew. Commit a rewrite only if you can say
+// of every changed line why it changed.
+func TestMain(m *testing.M) {
+	flag.Bool("rewrite", false, "write the transcripts in testdata anew")
+	m.Run()
+}
+
+// story is a release told from the outside: a spec, and what happens to it at which step.
+type story struct {
+	about string
+	spec  v1alpha1.RolloutSpec
+	// happens is asked after every pass, and may change the world once.
+	happens func(w *World, plan planner.Plan) string
+}
+
+func weight(n int) *intstr.IntOrString { v := intstr.FromInt32(int32(n)); return &v }
+
+func percentages(s string) *intstr.IntOrString { v := intstr.FromString(s); return &v }
+
+func replicas(n int32) *int32 { return &n }
+
+func canarySpec(routed bool) v1alpha1.RolloutSpec {
+	spec := v1alpha1.RolloutSpec{
+		Replicas: replicas(4),
+		Services: &v1alpha1.Services{Active: "web"},
+		Strategy: v1alpha1.Strategy{Canary: &v1alpha1.CanaryStrategy{Steps: []v1alpha1.CanaryStep{
+			{Weight: weight(25), Pause: &v1alpha1.Pause{Duration: &metav1.Duration{Duration: time.Minute}}},
+			{Weight: weight(50), Analysis: &v1alpha1.Analysis{Templates: []v1alpha1.AnalysisTemplateReference{{Name: "success-rate"}}}},
+		}}},
+	}
+	if routed {
+		spec.Traffic = &v1alpha1.Traffic{GatewayAPI: &v1alpha1.GatewayAPITraffic{Routes: []v1alpha1.RouteReference{{Name: "web"}}}}
+	}
+	return spec
+}
+
+func blueGreenSpec() v1alpha1.RolloutSpec {
+	analysis := &v1alpha1.Analysis{Templates: []v1alpha1.AnalysisTemplateReference{{Name: "success-rate"}}}
+	return v1alpha1.RolloutSpec{
+		Replicas: replicas(3),
+		Services: &v1alpha1.Services{Active: "web"},
+		Strategy: v1alpha1.Strategy{BlueGreen: &v1alpha1.BlueGreenStrategy{
+			PreviewReplicas: replicas(1), PrePromotionAnalysis: analysis, PostPromotionAnalysis: analysis,
+		}},
+	}
+}
+
+func rollingSpec() v1alpha1.RolloutSpec {
+	return v1alpha1.RolloutSpec{Replicas: replicas(4), Strategy: v1alpha1.Strategy{
+		RollingUpdate: &v1alpha1.RollingUpdateStrategy{MaxSurge: percentages("25%"), MaxUnavailable: weight(0)},
+	}}
+}
+
+// at makes something happen once, when the plan's reason is first the given one.
+func at(reason, what string, change func(w *World)) func(*World, planner.Plan) string {
+	done := false
+	return func(w *World, plan planner.Plan) string {
+		if done || plan.Why.Reason != reason {
+			return ""
+		}
+		done = true
+		change(w)
+		return what
+	}
+}
+
+func fail(w *World) {
+	for i := range w.Analyses {
+		if w.Analyses[i].Phase == v1alpha1.AnalysisRunning {
+			w.Analyses[i].Phase, w.Analyses[i].Message = v1alpha1.AnalysisFailed, "success-rate: 0.8 failed result >= 0.95"
+		}
+	}
+}
+
+func send(action string) func(*World) {
+	return func(w *World) {
+		w.Command = v1alpha1.Command{Action: action, Revision: w.State.Candidate, ID: "1"}
+	}
+}
+
+func stories() map[string]story {
+	manual := canarySpec(true)
+	manual.Strategy.Canary.Steps[0].Pause.Duration = nil
+	proportional := canarySpec(true)
+	proportional.Strategy.Canary.StableCapacity = v1alpha1.StableCapacityProportional
+	never := func(*World, planner.Plan) string { return "" }
+	return map[string]story{
+		"canary-by-route":        {"A canary by the weights of a route, to the end.", canarySpec(true), never},
+		"canary-by-ratio":        {"A canary by the number of pods behind one Service, to the end.", canarySpec(false), never},
+		"canary-proportional":    {"A canary whose stable shrinks behind its share of traffic.", proportional, never},
+		"blue-green":             {"A blue/green switch by the selector of the active Service.", blueGreenSpec(), never},
+		"rolling-update":         {"A rolling update, as a Deployment does it.", rollingSpec(), never},
+		"recreate":               {"Old pods end before new ones start.", v1alpha1.RolloutSpec{Replicas: replicas(2), Strategy: v1alpha1.Strategy{Recreate: &v1alpha1.RecreateStrategy{}}}, never},
+		"canary-analysis-fails":  {"The analysis of the second step fails.", canarySpec(true), at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
+		"blue-green-fails-after": {"The analysis after a blue/green switch fails.", blueGreenSpec(), failPost()},
+		"proportional-fails":     {"A canary whose stable has shrunk is aborted: weight falls as pods of stable come.", proportional, at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
+		"canary-promoted-by-hand": {
+			"The first step waits for a person, who promotes.", manual,
+			at(v1alpha1.ReasonAwaitingPromotion, "a person promotes", send(v1alpha1.ActionPromote)),
+		},
+		"canary-promoted-in-full": {
+			"A person skips what is left.", manual,
+			at(v1alpha1.ReasonAwaitingPromotion, "a person promotes in full", send(v1alpha1.ActionPromoteFull)),
+		},
+		"canary-aborted-by-hand": {
+			"A person aborts at the first step.", manual,
+			at(v1alpha1.ReasonAwaitingPromotion, "a person aborts", send(v1alpha1.ActionAbort)),
+		},
+		"superseded": {
+			"The template changes again at the first step.", manual,
+			at(v1alpha1.ReasonAwaitingPromotion, "the template becomes v3", func(w *World) {
+				w.Target, w.Newest = 2, 2
+				w.Spec.Steps[0].Gates = nil
+			}),
+		},
+		"returned": {
+			"The template of stable comes back at the first step.", manual,
+			at(v1alpha1.ReasonAwaitingPromotion, "the template becomes v1", func(w *World) { w.Target = 0 }),
+		},
+		"deadline": {
+			"Pods of the candidate never become ready.", canarySpec(true),
+			at(v1alpha1.ReasonWaitingForPods, "ten minutes pass", func(w *World) { w.Clock += 10 * time.Minute }),
+		},
+	}
+}
+
+func failPost() func(*World, planner.Plan) string {
+	done := false
+	return func(w *World, _ planner.Plan) string {
+		for _, a := range w.Analyses {
+			if !done && a.Gate == planner.GatePostPromotion && a.Phase == v1alpha1.AnalysisRunning {
+				done = true
+				fail(w)
+				return "the analysis fails"
+			}
+		}
+		return ""
+	}
+}
+
+// tell plays a story, one helpful thing after each pass, and writes what happens.
+func tell(t *testing.T, s story) string {
+	t.Helper()
+	spec, err := planner.Compile(&s.spec, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := healthy(World{Spec: spec, Services: s.spec.Services != nil, Budget: Budget{Edits: 1}})
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", s.about)
+	e := explorer{next: planner.Next}
+	begun, said := w.Clock, ""
+	for moved := true; moved; {
+		plan := planner.Next(w.Snapshot())
+		if line := plan.Why.Message; line != said {
+			fmt.Fprintf(&b, "\n%6s  %s\n", w.Clock-begun, line)
+			said = line
+		}
+		for _, action := range plan.Actions {
+			fmt.Fprintf(&b, "        - %s\n", action)
+		}
+		for _, event := range plan.Events {
+			fmt.Fprintf(&b, "        ! %s: %s\n", event.Reason, event.Message)
+		}
+		after := w.perform(plan)
+		if what := s.happens(&after, plan); what != "" {
+			fmt.Fprintf(&b, "        > %s\n", what)
+			w = after
+			continue
+		}
+		if helpful := after.helpful(); len(helpful) > 0 {
+			fmt.Fprintf(&b, "        . %s\n", helpful[0].event)
+		}
+		w, moved = e.helpfulPass(w)
+	}
+	return b.String()
+}
+
+// perform carries out a whole plan.
+func (w World) perform(plan planner.Plan) World {
+	for _, action := range plan.Actions {
+		w = w.apply(action)
+	}
+	return w.record(plan)
+}
+
+func TestTranscripts(t *testing.T) {
+	for name, s := range stories() {
+		t.Run(name, func(t *testing.T) {
+			got := tell(t, s)
+			file := filepath.Join("testdata", name+".txt")
+			if flag.Lookup("rewrite").Value.String() == "true" {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("the story has changed (-want +got); if it should have, run with -rewrite:\n%s", diff)
+			}
+		})
+	}
+}

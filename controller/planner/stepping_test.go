@@ -1,0 +1,179 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// atStep is the canary with its traffic yet to move.
+func atStep(change func(*Snapshot)) Snapshot {
+	s := canary()
+	s.State.GatesAt, s.State.ShiftedAt = metav1.MicroTime{}, metav1.MicroTime{}
+	s.Route.Weight = 0
+	change(&s)
+	return s
+}
+
+// TestAStepTakesOneThingAfterTheOther has one row for each thing that a step waits for.
+func TestAStepTakesOneThingAfterTheOther(t *testing.T) {
+	for name, row := range map[string]struct {
+		snapshot Snapshot
+		does     string
+		reason   string
+	}{
+		"the candidate is created at its size": {atStep(func(s *Snapshot) {
+			s.Revisions = s.Revisions[:1]
+		}), "create v2 with 1 pod", v1alpha1.ReasonWaitingForPods},
+		"pods must be available": {atStep(func(s *Snapshot) {
+			s.Revisions[1].Available = 0
+		}), "", v1alpha1.ReasonWaitingForPods},
+		"and ready endpoints": {atStep(func(s *Snapshot) {
+			s.Standby.Endpoints = nil
+		}), "", v1alpha1.ReasonWaitingForEndpoints},
+		"and the only ones": {atStep(func(s *Snapshot) {
+			s.Standby.Foreign = 1
+		}), "", v1alpha1.ReasonWaitingForEndpoints},
+		"then the weight is written": {atStep(func(*Snapshot) {}), "set the weight of standby to 25%", v1alpha1.ReasonWaitingForRoute},
+		"and accepted": {atStep(func(s *Snapshot) {
+			s.Route = Route{Weight: 250}
+		}), "", v1alpha1.ReasonWaitingForRoute},
+		"and settles": {atStep(func(s *Snapshot) {
+			s.Route.Weight = 250
+		}), "", v1alpha1.ReasonSettling},
+		"the standby service is made first": {atStep(func(s *Snapshot) {
+			s.Standby.Found = false
+		}), "create the standby service for v1", v1alpha1.ReasonServiceNotFound},
+		"and pointed at the candidate": {atStep(func(s *Snapshot) {
+			s.Standby.Revision = "v1"
+		}), "point standby at v2", v1alpha1.ReasonSettling},
+		"a problem holds it": {atStep(func(s *Snapshot) {
+			s.Problems = []Problem{{Reason: v1alpha1.ReasonRouteNotFound, Field: "spec.traffic", Message: "create it"}}
+		}), "", v1alpha1.ReasonRouteNotFound},
+		"spec.paused holds the weight": {atStep(func(s *Snapshot) {
+			s.Spec.Paused = true
+		}), "", v1alpha1.ReasonPaused},
+		"routes that disagree are written again": {atStep(func(s *Snapshot) {
+			s.Route.Weight = WeightUnknown
+		}), "set the weight of standby to 25%", v1alpha1.ReasonWaitingForRoute},
+		"a candidate without endpoints loses its weight": {atStep(func(s *Snapshot) {
+			s.Route.Weight, s.Standby.Endpoints = 250, nil
+		}), "set the weight of standby to 0%", v1alpha1.ReasonWaitingForEndpoints},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := Next(row.snapshot)
+			if plan.String() != row.does || plan.Why.Reason != row.reason {
+				t.Errorf("%q because %s (%s), want %q because %s", plan, plan.Why.Reason, plan.Why.Message, row.does, row.reason)
+			}
+		})
+	}
+}
+
+func analysisIn(phase v1alpha1.AnalysisPhase) []Analysis {
+	return []Analysis{{Name: "web-v2-2-step-1", Gate: StepGate(0), Phase: phase, Message: "it says so"}}
+}
+
+func TestGates(t *testing.T) {
+	measured := Gate{Kind: AnalysisGate, Name: StepGate(0)}
+	with := func(s Snapshot, change func(*Snapshot)) Snapshot {
+		change(&s)
+		return s
+	}
+	for name, row := range map[string]struct {
+		snapshot Snapshot
+		step     int32
+		reason   string
+		phase    v1alpha1.RolloutPhase
+	}{
+		"no gate":                        {canary(), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
+		"a pause that has passed":        {canary(Gate{Kind: PauseGate, Duration: time.Minute}), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
+		"a pause that has not":           {canary(Gate{Kind: PauseGate, Duration: time.Hour}), 0, v1alpha1.ReasonWaitingForPause, v1alpha1.PhasePaused},
+		"a person":                       {canary(Gate{Kind: PersonGate}), 0, v1alpha1.ReasonAwaitingPromotion, v1alpha1.PhasePaused},
+		"an analysis that is to start":   {canary(measured), 0, v1alpha1.ReasonWaitingForAnalysis, v1alpha1.PhaseProgressing},
+		"an analysis without a verdict":  {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisRunning) }), 0, v1alpha1.ReasonWaitingForAnalysis, v1alpha1.PhaseProgressing},
+		"an analysis that passed":        {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisPassed) }), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
+		"an analysis that decided not":   {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisInconclusive) }), 0, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.PhasePaused},
+		"an analysis that was stopped":   {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisStopped) }), 0, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.PhasePaused},
+		"both, of which one holds":       {with(canary(measured, Gate{Kind: PersonGate}), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisPassed) }), 0, v1alpha1.ReasonAwaitingPromotion, v1alpha1.PhasePaused},
+		"spec.paused holds a free step":  {with(canary(), func(s *Snapshot) { s.Spec.Paused = true }), 0, v1alpha1.ReasonPaused, v1alpha1.PhasePaused},
+		"a lost pod does not start over": {with(canary(Gate{Kind: PersonGate}), func(s *Snapshot) { s.Revisions[1].Available = 0 }), 0, v1alpha1.ReasonWaitingForPods, v1alpha1.PhaseProgressing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := Next(row.snapshot)
+			if plan.State.Step != row.step || plan.Why.Reason != row.reason || plan.Phase != row.phase {
+				t.Errorf("step %d, %s, %s; want step %d, %s, %s (%s)", plan.State.Step, plan.Why.Reason, plan.Phase, row.step,
+					row.reason, row.phase, plan.Why.Message)
+			}
+			if row.step == 0 && plan.State.GatesAt != row.snapshot.State.GatesAt {
+				t.Errorf("the gates began again at %s", plan.State.GatesAt)
+			}
+		})
+	}
+}
+
+func TestAFailedAnalysisTakesTheWeightFirst(t *testing.T) {
+	s := canary(Gate{Kind: AnalysisGate, Name: StepGate(0)})
+	s.Analyses = analysisIn(v1alpha1.AnalysisFailed)
+	plan := Next(s)
+	if len(plan.Actions) == 0 || fmt.Sprint(plan.Actions[0]) != "set the weight of standby to 0%" {
+		t.Errorf("the first write is %v", plan.Actions)
+	}
+	if plan.State.Reason != v1alpha1.ReasonAnalysisFailed || !strings.Contains(plan.State.Message, "it says so") {
+		t.Errorf("the reason is %s: %s", plan.State.Reason, plan.State.Message)
+	}
+}
+
+func TestTheDeadline(t *testing.T) {
+	waiting := func(since time.Duration, change func(*Snapshot)) Snapshot {
+		return atStep(func(s *Snapshot) {
+			s.Revisions[1].Available = 0
+			s.State.ProgressAt = metav1.NewMicroTime(noon().Add(-since))
+			change(s)
+		})
+	}
+	for name, row := range map[string]struct {
+		snapshot Snapshot
+		aborts   bool
+	}{
+		"not yet":                   {waiting(9*time.Minute, func(*Snapshot) {}), false},
+		"now":                       {waiting(10*time.Minute, func(*Snapshot) {}), true},
+		"a pod came at last":        {waiting(time.Hour, func(s *Snapshot) { s.Revisions[1].Available = 1 }), false},
+		"time stands still, paused": {waiting(time.Hour, func(s *Snapshot) { s.Spec.Paused = true }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := Next(row.snapshot)
+			if aborts := plan.State.Reason == v1alpha1.ReasonProgressDeadlineExceeded; aborts != row.aborts {
+				t.Errorf("aborts %v, want %v: %s", aborts, row.aborts, plan.Why.Message)
+			}
+		})
+	}
+}
+
+func TestARestartNeverCostsAvailability(t *testing.T) {
+	s := inStage(v1alpha1.StageIdle)
+	s.State.RestartAt = metav1.NewMicroTime(noon())
+	s.Standby.Revision, s.Route.Weight = "v1", 0
+	s.Revisions = s.Revisions[:1]
+	s.Revisions[0].Outdated = 4
+	if got := Next(s).String(); got != "scale v1 to 5 pods" {
+		t.Fatalf("first %q, want a spare pod", got)
+	}
+	s.Revisions[0].Desired, s.Revisions[0].Created = 5, 5
+	if got := Next(s).String(); got != "" {
+		t.Fatalf("then %q, before the spare pod is available", got)
+	}
+	s.Revisions[0].Available = 5
+	if got := Next(s).String(); got != "restart at most 1 pod of v1" {
+		t.Fatalf("then %q", got)
+	}
+	s.Revisions[0].Outdated = 0
+	plan := Next(s)
+	if got := plan.String(); got != "scale v1 to 4 pods" || !plan.State.RestartAt.IsZero() {
+		t.Fatalf("in the end %q, restart at %s", got, plan.State.RestartAt)
+	}
+}
