@@ -1,6 +1,8 @@
 package analysisrun
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,17 +17,28 @@ const (
 	actionCheck   = "Check"   // of the event of a template that cannot be used
 )
 
+// maxNote is the length that the API allows for the text of an event, in bytes.
+const maxNote = 1024
+
+// note cuts a text to what an event may hold, between two characters.
+func note(text string) string {
+	if len(text) <= maxNote {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxNote], "")
+}
+
 // announce tells of a verdict, once, and of a problem when it begins or when its reason changes.
 func (r *runReconciler) announce(run *v1alpha1.AnalysisRun, before, after v1alpha1.AnalysisRunStatus) {
 	if analysis.Ended(after.Phase) {
 		if !analysis.Ended(before.Phase) {
 			kind, reason := verdictEvent(after.Phase)
-			r.recorder.Eventf(run, nil, kind, reason, actionJudge, "%s", after.Message)
+			r.recorder.Eventf(run, nil, kind, reason, actionJudge, "%s", note(after.Message))
 		}
 		return
 	}
 	if problem := newProblem(before.Conditions, after.Conditions); problem != nil {
-		r.recorder.Eventf(run, nil, corev1.EventTypeWarning, problem.Reason, actionMeasure, "%s", problem.Message)
+		r.recorder.Eventf(run, nil, corev1.EventTypeWarning, problem.Reason, actionMeasure, "%s", note(problem.Message))
 	}
 }
 

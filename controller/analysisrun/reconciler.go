@@ -2,6 +2,7 @@ package analysisrun
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -73,7 +74,8 @@ func (r *runReconciler) measure(ctx context.Context, run *v1alpha1.AnalysisRun) 
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for i, index := range step.Due {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer recovered(&err)
 			measured[i] = r.meter.Measure(ctx, run.Spec, index, now)
 			return ctx.Err()
 		})
@@ -84,6 +86,14 @@ func (r *runReconciler) measure(ctx context.Context, run *v1alpha1.AnalysisRun) 
 	return analysis.Record(run.Spec, step.Status, measured, r.clock.Now()), nil
 }
 
+// recovered turns a panic into an error. The controller's own recovery does not reach the goroutines of a measurement,
+// where a panic would end the process, and with it the measuring of all other runs.
+func recovered(err *error) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("panic while measuring: %v", cause)
+	}
+}
+
 // write persists a status onto the version of the run that was read, and then tells of what changed. It says false when
 // the run has changed or gone in the meantime; then what was measured is dropped.
 func (r *runReconciler) write(
@@ -92,7 +102,7 @@ func (r *runReconciler) write(
 	before := run.DeepCopy()
 	run.Status = status
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Status().Patch(ctx, run, patch); err != nil {
+	if err := r.client.Status().Patch(ctx, run, patch, client.FieldOwner(fieldOwner)); err != nil {
 		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 			return false, nil
 		}

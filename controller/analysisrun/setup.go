@@ -29,6 +29,7 @@ const (
 	firstBackoff        = 200 * time.Millisecond // after an API error
 	lastBackoff         = 60 * time.Second
 	reporter            = "sluice-analysis" // of events
+	fieldOwner          = "sluice"          // of what is written
 )
 
 // Options configure the controllers of this package.

@@ -72,14 +72,14 @@ func (r *templateReconciler) Reconcile(ctx context.Context, request ctrl.Request
 		return ctrl.Result{}, nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Status().Patch(ctx, object, patch); err != nil {
+	if err := r.client.Status().Patch(ctx, object, patch, client.FieldOwner(fieldOwner)); err != nil {
 		if apierrors.IsConflict(err) {
 			return ctrl.Result{RequeueAfter: conflictWait}, nil
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if problem := newProblem(old.Conditions, status.Conditions); problem != nil {
-		r.recorder.Eventf(object, nil, corev1.EventTypeWarning, problem.Reason, actionCheck, "%s", problem.Message)
+		r.recorder.Eventf(object, nil, corev1.EventTypeWarning, problem.Reason, actionCheck, "%s", note(problem.Message))
 	}
 	return ctrl.Result{}, nil
 }

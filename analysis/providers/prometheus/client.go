@@ -118,11 +118,11 @@ func checkAddress(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%q is no URL; %s", address, example)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%q does not begin with http:// or https://; %s", address, example)
+		return fmt.Errorf("the address is no URL; %s", example)
 	case u.User != nil:
 		return fmt.Errorf("the address holds a user name or password, which everyone could read; %s", example)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("%q does not begin with http:// or https://; %s", address, example)
 	case u.Hostname() == "":
 		return fmt.Errorf("%q names no host; %s", address, example)
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
