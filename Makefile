@@ -122,8 +122,10 @@ bin/cluster:
 	@$(call build,cluster,.,$(CURDIR)/$@,,test/cluster)
 
 .PHONY: image
-image: bin/cluster ## Write the controller's image to bin/images/sluice.tar; no container engine is needed.
+image: bin/cluster ## Write the controller's image, without a container engine, as an OCI archive and for docker load.
 	@$(call pack,sluice,./cmd/sluice,$(IMAGE),-ldflags '$(LDFLAGS)')
+	@$(LAUNCHER) image --oci --binary $(BIN)/linux/sluice --name $(IMAGE) --out $(BIN)/sluice-oci.tar
+	@echo "as an OCI archive: $(BIN)/sluice-oci.tar"
 
 .PHONY: images
 images: image
@@ -169,7 +171,7 @@ lint: $(TOOLS)/golangci-lint ## Lint every module; .golangci.yml says what for.
 	[ -z "$$failed" ] || { echo "the linter found something in:$$failed"; exit 1; }
 
 $(TOOLS)/golangci-lint: test/tools/lint/go.mod test/tools/lint/go.sum
-	$(call say,build golangci-lint; about four minutes the first time)
+	$(call say,build golangci-lint; a few minutes the first time)
 	@$(call build,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$@,-ldflags '-s -w',test/tools/lint) && touch $@
 
 $(TOOLS)/controller-gen: test/tools/go.mod test/tools/go.sum
