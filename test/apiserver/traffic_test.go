@@ -72,11 +72,16 @@ func TestWhoOwnsTheRules(t *testing.T) {
 		}
 	}
 
-	give(200, gatewayapi.FieldManager)
-	_, err := e.Kubectl(t, route, "apply", "--server-side", "-f", "-")
-	if err == nil || !strings.Contains(err.Error(), strconv.Quote(gatewayapi.FieldManager)) {
-		t.Errorf("a server-side apply in the middle of a release: %v, want a conflict", err)
+	refused := func(wantOwner string) {
+		t.Helper()
+		_, err := e.Kubectl(t, route, "apply", "--server-side", "-f", "-")
+		if err == nil || !strings.Contains(err.Error(), strconv.Quote(wantOwner)) {
+			t.Errorf("a server-side apply gives %v, want a conflict with %q", err, wantOwner)
+		}
 	}
+
+	give(200, gatewayapi.FieldManager)
+	refused(gatewayapi.FieldManager)
 	observe(200)
 	kubectl(t, e, "apply", "-f", "-")
 	observe(0)
@@ -85,6 +90,8 @@ func TestWhoOwnsTheRules(t *testing.T) {
 	observe(0)
 	give(1000, gatewayapi.FieldManager)
 	give(0, gatewayapi.RestFieldManager)
+	refused(gatewayapi.RestFieldManager)
+	observe(0)
 }
 
 func kubectl(t *testing.T, e *env.Env, args ...string) {
