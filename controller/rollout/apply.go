@@ -64,6 +64,31 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 	return w.router.Apply(ctx, w.target, a.Tenths)
 }
 
+// follow brings about what needs no decision, after the actions, so that nothing waits for it. An object that an action
+// has changed is left to the next pass.
+func (r *Reconciler) follow(ctx context.Context, w *world, actions []planner.Action) error {
+	changed := map[string]bool{}
+	for _, action := range actions {
+		switch a := action.(type) {
+		case planner.ScaleRevision:
+			changed[a.Revision] = true
+		case planner.DeleteRevision:
+			changed[a.Revision] = true
+		case planner.PointService:
+			changed[string(a.Role)] = true
+		}
+	}
+	if err := r.followMinReady(ctx, w, changed); err != nil {
+		return err
+	}
+	if !changed[string(planner.Standby)] {
+		if err := r.followActive(ctx, w); err != nil {
+			return err
+		}
+	}
+	return r.forgetOldRuns(ctx, w)
+}
+
 // refused is a write that will not succeed until a person mends something.
 type refused struct {
 	problem planner.Problem

@@ -168,22 +168,12 @@ func (w *world) replicaSet(hash string) (*appsv1.ReplicaSet, error) {
 	return rs, nil
 }
 
-// followSpec brings what needs no decision to the ReplicaSets that have pods: minReadySeconds. It comes after the
-// actions, so that nothing waits for it.
-func (r *Reconciler) followSpec(ctx context.Context, w *world, actions []planner.Action) error {
-	written := map[string]bool{}
-	for _, action := range actions {
-		switch a := action.(type) {
-		case planner.ScaleRevision:
-			written[a.Revision] = true
-		case planner.DeleteRevision:
-			written[a.Revision] = true
-		}
-	}
+// followMinReady brings minReadySeconds to the ReplicaSets that have pods, but for those that were changed already.
+func (r *Reconciler) followMinReady(ctx context.Context, w *world, changed map[string]bool) error {
 	want := w.rollout.Spec.MinReadySeconds
 	for _, rev := range w.snapshot.Revisions {
 		rs := w.replicaSets[rev.Hash]
-		if rev.Desired == 0 || written[rev.Hash] || rs.Spec.MinReadySeconds == want {
+		if rev.Desired == 0 || changed[rev.Hash] || rs.Spec.MinReadySeconds == want {
 			continue
 		}
 		if err := r.patch(ctx, rs, map[string]any{"spec": map[string]any{"minReadySeconds": want}}); err != nil {

@@ -3,10 +3,13 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
@@ -55,11 +58,49 @@ func newStandby(w *world, hash string) *corev1.Service {
 	if hash != "" {
 		standby.Spec.Selector[v1alpha1.LabelPodTemplateHash] = hash
 	}
-	for _, port := range active.Ports {
-		port.NodePort = 0
-		standby.Spec.Ports = append(standby.Spec.Ports, port)
-	}
+	standby.Spec.Ports = portsOfTwin(active.Ports)
 	return standby
+}
+
+// portsOfTwin are ports without the ports of nodes.
+func portsOfTwin(ports []corev1.ServicePort) []corev1.ServicePort {
+	out := slices.Clone(ports)
+	for i := range out {
+		out[i].NodePort = 0
+	}
+	return out
+}
+
+// followActive keeps a standby Service that we made a twin of the active one, when its ports or its labels to select
+// change. A standby Service that the user made is the user's.
+func (r *Reconciler) followActive(ctx context.Context, w *world) error {
+	if w.active == nil || !w.ownsStandby() {
+		return nil
+	}
+	spec := map[string]any{}
+	if ports := portsOfTwin(w.active.Spec.Ports); !equality.Semantic.DeepEqual(ports, portsOfTwin(w.standby.Spec.Ports)) {
+		spec["ports"] = ports
+	}
+	wanted, present := baseSelector(w.active), baseSelector(w.standby)
+	if !labels.Equals(wanted, present) {
+		selector := map[string]any{}
+		for key := range present {
+			selector[key] = nil
+		}
+		for key, value := range wanted {
+			selector[key] = value
+		}
+		spec["selector"] = selector
+	}
+	if len(spec) == 0 {
+		return nil
+	}
+	return r.patch(ctx, w.standby, map[string]any{"spec": spec})
+}
+
+// ownsStandby says whether the standby Service is one that we made.
+func (w *world) ownsStandby() bool {
+	return w.standby != nil && metav1.IsControlledBy(w.standby, w.rollout)
 }
 
 // pointService puts a revision into the selector of a Service, or takes it out. Nothing else of the Service is written.

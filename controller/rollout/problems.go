@@ -45,7 +45,7 @@ func (w *world) serviceProblems(claimant string) {
 	if w.active != nil {
 		w.checkService("spec.services.active", w.active)
 	}
-	if w.standby != nil {
+	if w.standby != nil && !w.ownsStandby() {
 		w.checkService("spec.services.standby", w.standby)
 		w.checkStandby()
 	}
@@ -70,10 +70,10 @@ func (w *world) checkService(path string, service *corev1.Service) {
 	}
 }
 
-// checkStandby finds out whether a standby Service that is there may be used: nobody else controls it, and it has the
+// checkStandby finds out whether a standby Service that we did not make may be used: nobody else controls it, and it has the
 // ports of the active one, or requests that a route sends there would be lost.
 func (w *world) checkStandby() {
-	if owner := metav1.GetControllerOf(w.standby); owner != nil && owner.UID != w.rollout.UID {
+	if owner := metav1.GetControllerOf(w.standby); owner != nil {
 		w.problem(v1alpha1.ReasonServiceMismatch, "spec.services.standby", fmt.Sprintf(
 			"Service %q is controlled by %s %q: name another one", w.standby.Name, owner.Kind, owner.Name))
 	}

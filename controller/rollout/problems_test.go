@@ -113,7 +113,9 @@ func serviceWrongs() map[string]wrong {
 		},
 		"standby Service selects other pods": {
 			spoil: func(h *harness) {
-				alter(h, "web-standby", &corev1.Service{}, func(s *corev1.Service) { s.Spec.Selector = map[string]string{"app": "other"} })
+				alter(h, "web-standby", &corev1.Service{}, func(s *corev1.Service) {
+					s.OwnerReferences, s.Spec.Selector = nil, map[string]string{"app": "other"}
+				})
 			},
 			reason: v1alpha1.ReasonServiceMismatch,
 			words:  []string{"spec.services.standby", "app=other", "write a selector"},
@@ -127,6 +129,7 @@ func serviceWrongs() map[string]wrong {
 		},
 		"standby Service lacks a port": {
 			spoil: func(h *harness) {
+				alter(h, "web-standby", &corev1.Service{}, func(s *corev1.Service) { s.OwnerReferences = nil })
 				alter(h, "web", &corev1.Service{}, func(s *corev1.Service) {
 					s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "admin", Port: 9090})
 				})

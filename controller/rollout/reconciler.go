@@ -105,10 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan) (time.Duration, error) {
 	err := r.apply(ctx, w, plan.Actions)
 	if err == nil {
-		err = r.followSpec(ctx, w, plan.Actions)
-	}
-	if err == nil {
-		err = r.forgetOldRuns(ctx, w)
+		err = r.follow(ctx, w, plan.Actions)
 	}
 	var no *refused
 	if errors.As(err, &no) {
