@@ -108,7 +108,7 @@ func (s *story) startLoad(ctx context.Context) error {
 		}
 	}
 	s.chapter(fmt.Sprintf("%.0f requests/s through the gateway at %s", s.options.rate, target))
-	load := workload.Load{Target: target, Rate: s.options.rate, Duration: loadFor}
+	load := workload.Load{Target: target, Rate: s.options.rate, Fresh: 0.1, Duration: loadFor}
 	if err := s.cluster.Create(ctx, s.options.LoadPod(load)); err != nil {
 		return err
 	}

@@ -238,8 +238,9 @@ func VersionOf(template *corev1.PodTemplateSpec) string {
 type Load struct {
 	// Target is the URL that requests are sent to. They carry Settings.Hostname.
 	Target string
-	// Rate is the number of requests begun each second.
-	Rate float64
+	// Rate is the number of requests begun each second, and Fresh the share of them, from 0 to 1, on a connection of their
+	// own: a proxy of connections, such as kube-proxy, shares out connections and not requests.
+	Rate, Fresh float64
 	// Duration is when the load ends by itself.
 	Duration time.Duration
 }
@@ -258,6 +259,7 @@ func (s Settings) LoadPod(load Load) *corev1.Pod {
 					"-target=" + load.Target,
 					"-host=" + s.Hostname(),
 					"-rate=" + strconv.FormatFloat(load.Rate, 'g', -1, 64),
+					"-fresh=" + strconv.FormatFloat(load.Fresh, 'g', -1, 64),
 					"-max-duration=" + load.Duration.String(),
 				},
 				Ports: []corev1.ContainerPort{{Name: "stats", ContainerPort: stats.Port}},
