@@ -3,6 +3,7 @@ package analysis
 import (
 	"go/build"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -20,9 +21,10 @@ func TestImports(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range pkg.Imports {
-		standard, err := build.Import(path, ".", build.FindOnly)
-		ok := slices.Contains(allowed, path) || err == nil && standard.Goroot && !slices.Contains(forbidden, path)
-		if !ok {
+		// Only paths of the standard library begin with an element that is no domain.
+		first, _, _ := strings.Cut(path, "/")
+		standard := !strings.Contains(first, ".")
+		if !slices.Contains(allowed, path) && (!standard || slices.Contains(forbidden, path)) {
 			t.Errorf("package analysis imports %s", path)
 		}
 	}
