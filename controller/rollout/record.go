@@ -20,7 +20,6 @@ import (
 func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) error {
 	old := w.rollout.Status
 	status := planner.Record(old, w.snapshot, plan, w.rollout.Generation)
-	status.Message = cut(status.Message, maxStatusMessage)
 	status.Strategy = w.rollout.Spec.StrategyName()
 	status.Selector = selectorOf(w.rollout).String()
 	if plan.Record != nil && len(status.History) > 0 {
@@ -29,6 +28,7 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 	if w.badCommand != nil {
 		status.LastCommand = w.badCommand
 	}
+	fit(&status)
 	if equality.Semantic.DeepEqual(old, status) {
 		return nil
 	}
@@ -47,6 +47,20 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 
 // maxStatusMessage is the length that the API allows for status.message.
 const maxStatusMessage = 2048
+
+// fit cuts every sentence to what the API allows for it. One that is made of others, such as the message of an analysis
+// within the reason for an abort, may be longer, and the API server would refuse the whole status: the release would
+// never learn of its own abort.
+func fit(status *v1alpha1.RolloutStatus) {
+	status.Message = cut(status.Message, maxStatusMessage)
+	status.State.Message = cut(status.State.Message, maxMessage)
+	if status.LastCommand != nil {
+		status.LastCommand.Message = cut(status.LastCommand.Message, maxMessage)
+	}
+	for i := range status.History {
+		status.History[i].Message = cut(status.History[i].Message, maxMessage)
+	}
+}
 
 // writeStatus patches what differs in the status, if the Rollout is still as it was observed.
 func (r *Reconciler) writeStatus(ctx context.Context, rollout *v1alpha1.Rollout, status v1alpha1.RolloutStatus) (
