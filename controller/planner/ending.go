@@ -110,7 +110,7 @@ func (p *pass) promote(how string) {
 
 // retreating sends all traffic back to stable. Its first write is the weight: what becomes of the pods comes after.
 func (p *pass) retreating() {
-	stable := p.state.Stable
+	stable, because := p.state.Stable, p.state.Message
 	back := p.settleOn(stable, demand{urgent: true})
 	if p.Spec.Mode == Ratio {
 		back = p.rollBack() && back
@@ -118,7 +118,9 @@ func (p *pass) retreating() {
 		p.size(stable, p.Spec.Replicas, true)
 	}
 	if !back {
-		p.why(v1alpha1.ReasonRetreating, "%s; traffic goes back to %s", p.state.Message, stable)
+		// What it waits for changes; why it goes back is what a person asks first.
+		p.why(v1alpha1.ReasonRetreating, "traffic goes back to %s", stable)
+		p.plan.Why.Message = because + "; " + p.plan.Why.Message
 		return
 	}
 	switch p.state.Reason {
@@ -133,7 +135,7 @@ func (p *pass) retreating() {
 		p.record(v1alpha1.OutcomeAborted, p.state.Reason, p.state.Message)
 		p.state.Stage = v1alpha1.StageAborted
 	}
-	p.why(v1alpha1.ReasonRetreating, "all traffic is on %s again", stable)
+	p.why(v1alpha1.ReasonRetreating, "%s; all traffic is on %s again", because, stable)
 	p.wakeAt(p.Now)
 }
 
