@@ -200,12 +200,15 @@ test-apiserver: bin/cluster ## Run the tests that need etcd and an API server, w
 assets: bin/cluster ## Build etcd and the API server, and print the folder for KUBEBUILDER_ASSETS.
 	@$(LAUNCHER) assets
 
+# Six tests at a time: they wait for pods, pauses and measurements most of the time, on two cores too.
 .PHONY: e2e
-e2e: $(if $(OWN_CLUSTER),,bin/cluster) images ## Run the end-to-end tests on a cluster of their own (KEEP=1 leaves it up).
-	@$(if $(OWN_CLUSTER)$(KEEP),,trap '$(LAUNCHER) down --name $(E2E_CLUSTER)' EXIT;) \
-	$(if $(OWN_CLUSTER),,$(LAUNCHER) up --name $(E2E_CLUSTER) >/dev/null;) \
-	$(call enter,$(E2E_CLUSTER)); $(call load,$(E2E_CLUSTER)); $(install-sluice); \
-	LAUNCHER=$(LAUNCHER) $(GO) test -tags e2e ./test/e2e/... -count=1 -timeout 40m -v || { \
+e2e: bin/cluster images bin/kubectl-sluice ## Run the end-to-end tests on a cluster of their own (KEEP=1 leaves it up, RUN=regexp picks).
+	@$(if $(KEEP),,trap '$(LAUNCHER) down --name $(E2E_CLUSTER)' EXIT;) \
+	$(LAUNCHER) up --name $(E2E_CLUSTER) >/dev/null; \
+	export $$($(LAUNCHER) env --name $(E2E_CLUSTER)); \
+	$(LAUNCHER) load --name $(E2E_CLUSTER) $(IMAGES)/*.tar; $(install-sluice); \
+	LAUNCHER=$(LAUNCHER) KUBECTL_SLUICE=$(BIN)/kubectl-sluice APP_IMAGE=$(APP_IMAGE) LOAD_IMAGE=$(LOAD_IMAGE) \
+		$(GO) test -tags e2e ./test/e2e -count=1 -timeout 40m -parallel 6 -v $(if $(RUN),-run '$(RUN)') || { \
 		status=$$?; \
 		echo '==> the last that the controller said'; \
 		$$KUBECTL -n sluice-system logs deployment/sluice-controller --tail=100 || true; \

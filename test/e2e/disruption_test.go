@@ -1,0 +1,182 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/demo/workload"
+)
+
+// TestPrometheusStopsDuringAnalysis stops what every other test needs, so that it runs by itself.
+func TestPrometheusStopsDuringAnalysis(t *testing.T) {
+	e := newEnv(t, "no-prometheus")
+	e.install(canary(analysed(20)))
+	e.load()
+	from := e.mark()
+
+	e.release(good(v2))
+	e.await("the analysis has begun", func(*v1alpha1.Rollout) bool { return e.runs()["step-1"].Name != "" })
+	before := e.runs()["step-1"]
+	t.Cleanup(func() { e.component(t, "start", "prometheus") })
+	e.component(t, "stop", "prometheus")
+	eventually(t, "three measurements have failed", func(context.Context) (bool, string) {
+		metrics := e.runs()["step-1"].Status.Metrics
+		return len(metrics) > 0 && metrics[0].Errors >= 3, fmt.Sprintf("%+v", metrics)
+	})
+	e.event(v1alpha1.ReasonProviderUnreachable, "address")
+	if run := e.runs()["step-1"]; run.Status.Phase != v1alpha1.AnalysisRunning {
+		t.Errorf("the analysis is %s without a figure: %s", run.Status.Phase, run.Status.Message)
+	}
+	if rollout := e.rollout(t.Context()); !atGates(0)(rollout) {
+		t.Errorf("the release went on without a verdict: %s", summary(rollout))
+	}
+	e.share(v2, 20, 10)
+
+	e.component(t, "start", "prometheus")
+	e.await("v2 is promoted", healthy)
+	e.onlyStable()
+	e.only(v2)
+	e.noFailures(from)
+	if after := e.runs()["step-1"]; after.UID != before.UID {
+		t.Errorf("the analysis was begun again: %s is %s, was %s", after.Name, after.UID, before.UID)
+	}
+	e.gatesBegunOnce(1)
+}
+
+func TestPodOfTheCandidateIsLostAtHalfTheTraffic(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "pod-lost")
+	e.install(canary(untilPromoted(50)))
+	e.load()
+	from := e.mark()
+
+	e.release(good(v2))
+	revision := e.await("half the traffic on v2", atGates(0)).Status.UpdateRevision
+	pod := e.podsOf(revision)[0]
+	if err := e.Delete(t.Context(), &pod); err != nil {
+		t.Fatal(err)
+	}
+	e.candidateIsWhole(revision, pod.Name)
+	e.share(v2, 50, 10)
+	e.noFailures(from)
+
+	// A process that dies at once takes its connections with it. Nobody can save the requests that are sent to it until
+	// the kubelet has noticed; afterwards none may fail.
+	pod = e.podsOf(revision)[0]
+	if err := syscall.Kill(processOf(t, pod), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the container is started again", func(ctx context.Context) (bool, string) {
+		if err := e.Get(ctx, client.ObjectKeyFromObject(&pod), &pod); err != nil {
+			return false, err.Error()
+		}
+		return pod.Status.ContainerStatuses[0].RestartCount == 1, fmt.Sprintf("%+v", pod.Status.ContainerStatuses[0])
+	})
+	e.candidateIsWhole(revision, "")
+	restarted := e.mark()
+	e.share(v2, 50, 10)
+	e.says(0, []string{revision}, "promote", workload.Name)
+	e.outcome(e.await("v2 is promoted", healthy), v1alpha1.OutcomePromoted, v1alpha1.ReasonPromoted)
+	e.onlyStable()
+	e.only(v2)
+	e.noFailures(restarted)
+	e.gatesBegunOnce(1)
+}
+
+// candidateIsWhole waits until two pods of the candidate are ready, none of them the one that went, and the Rollout is at
+// the gates of its step.
+func (e *env) candidateIsWhole(revision, gone string) {
+	e.t.Helper()
+	e.await("two pods of the candidate are ready", func(r *v1alpha1.Rollout) bool {
+		ready := 0
+		for _, pod := range e.podsOf(revision) {
+			if pod.Name != gone && isReady(pod) {
+				ready++
+			}
+		}
+		return ready == 2 && atGates(0)(r) && r.Status.Phase == v1alpha1.PhasePaused
+	})
+}
+
+func isReady(pod corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func TestRouteIsDeletedInMidFlightAndComesBack(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "route-back")
+	e.install(canary(untilPromoted(50)))
+	e.load()
+	e.release(good(v2))
+	e.await("half the traffic on v2", atGates(0))
+
+	e.deleteRoute()
+	e.create(e.Route())
+	e.await("the release waits where it was", func(r *v1alpha1.Rollout) bool {
+		return atGates(0)(r) && r.Status.Phase == v1alpha1.PhasePaused && r.Status.Weight == "50"
+	})
+	e.answered()
+	from := e.mark()
+	e.share(v2, 50, 10)
+	e.says(0, nil, "promote", workload.Name)
+	e.await("v2 is promoted", healthy)
+	e.onlyStable()
+	e.only(v2)
+	e.noFailures(from)
+}
+
+func TestAbortWhileTheRouteIsAway(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "route-abort")
+	e.install(canary(untilPromoted(50)))
+	e.load()
+	e.release(good(v2))
+	revision := e.await("half the traffic on v2", atGates(0)).Status.UpdateRevision
+
+	e.deleteRoute()
+	e.says(0, []string{revision}, "abort", workload.Name)
+	e.create(e.Route())
+	e.await("v2 is aborted", aborted)
+	e.answered()
+	from := e.mark()
+	e.only(v1)
+	e.onlyStable()
+	e.noFailures(from)
+}
+
+// deleteRoute removes the route and waits until the Rollout says so, and how to mend it.
+func (e *env) deleteRoute() {
+	e.t.Helper()
+	if err := e.Delete(e.t.Context(), e.Route()); err != nil {
+		e.t.Fatal(err)
+	}
+	field := "spec.traffic.gatewayAPI.routes[0]"
+	rollout := e.await("the Rollout misses its route", func(r *v1alpha1.Rollout) bool {
+		return containsAll(r.Status.Message, []string{field, workload.Name})
+	})
+	e.condition(rollout, v1alpha1.ConditionReady, v1alpha1.ReasonRouteNotFound, field)
+	e.event(v1alpha1.ReasonRouteNotFound, field)
+}
+
+// answered waits until the gateway answers again: while there is no route it cannot.
+func (e *env) answered() {
+	e.t.Helper()
+	eventually(e.t, "requests are answered again", func(context.Context) (bool, string) {
+		report := e.report()
+		lately := report.Last(2).All
+		return lately.Requests > 0 && lately.Bad() == 0, failures(report)
+	})
+}

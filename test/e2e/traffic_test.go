@@ -1,0 +1,130 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/test/demo/workload"
+	"github.com/sluice-dev/sluice/test/load/stats"
+)
+
+// loadFor is when a load ends by itself, should a test not end it.
+const loadFor = 15 * time.Minute
+
+// load sends requests through the gateway until the test ends, and waits until they are answered.
+func (e *env) load() {
+	e.t.Helper()
+	e.send(workload.Load{Target: e.gateway, Rate: rate, Fresh: 0.1, Duration: loadFor})
+}
+
+// loadService sends requests to the address of the active Service, without a gateway. Half of them are on connections of
+// their own, as kube-proxy shares out connections.
+func (e *env) loadService() {
+	e.t.Helper()
+	service := &corev1.Service{}
+	if err := e.Get(e.t.Context(), client.ObjectKey{Namespace: e.Namespace, Name: workload.Name}, service); err != nil {
+		e.t.Fatal(err)
+	}
+	target := fmt.Sprintf("http://%s/", service.Spec.ClusterIP)
+	e.send(workload.Load{Target: target, Rate: rate, Fresh: 0.5, Duration: loadFor})
+}
+
+func (e *env) send(load workload.Load) {
+	e.t.Helper()
+	e.create(e.LoadPod(load))
+	eventually(e.t, "the load is answered", func(ctx context.Context) (bool, string) {
+		report, err := stats.Read(ctx, e.plain, e.Namespace, workload.LoadName, 4)
+		if err != nil {
+			return false, err.Error()
+		}
+		lately := report.Last(2).All
+		return lately.Requests > 0 && lately.Bad() == 0, fmt.Sprintf("%+v, %+v", lately, report.Failures)
+	})
+}
+
+// report is what the load has counted.
+func (e *env) report() stats.Report {
+	e.t.Helper()
+	report, err := stats.Read(e.t.Context(), e.plain, e.Namespace, workload.LoadName, 60)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return report
+}
+
+// mark is the count now, to compare a later one with.
+func (e *env) mark() stats.Tally {
+	e.t.Helper()
+	return e.report().Total
+}
+
+// since is what was counted after a mark.
+func (e *env) since(mark stats.Tally) stats.Tally {
+	e.t.Helper()
+	return e.mark().Minus(mark)
+}
+
+// requests waits until n more requests have ended, and counts them: time, measured in requests.
+func (e *env) requests(n int64) stats.Tally {
+	e.t.Helper()
+	from := e.mark()
+	var counted stats.Tally
+	eventually(e.t, fmt.Sprintf("%d more requests", n), func(context.Context) (bool, string) {
+		counted = e.since(from)
+		return counted.All.Requests >= n, fmt.Sprintf("%+v", counted.All)
+	})
+	return counted
+}
+
+// noFailures holds that no request failed since a mark, but for errors that the faulty versions answered themselves.
+func (e *env) noFailures(mark stats.Tally, faulty ...string) {
+	e.t.Helper()
+	report := e.report()
+	counted := report.Total.Minus(mark)
+	own := int64(0)
+	for _, version := range faulty {
+		own += counted.Versions[version].AppErrors
+	}
+	if lost := counted.All.Bad() - own; lost != 0 {
+		e.t.Errorf("%d of %d requests failed (%+v); the load says: %s", lost, counted.All.Requests, counted, failures(report))
+	}
+	if counted.All.Requests == 0 {
+		e.t.Error("no request was sent, so that none could fail")
+	}
+}
+
+func failures(report stats.Report) string {
+	var out []string
+	for _, f := range report.Failures {
+		out = append(out, fmt.Sprintf("%d times from %s to %s: %s", f.Count, f.FirstAt.Format(time.StampMilli),
+			f.LastAt.Format(time.StampMilli), f.Message))
+	}
+	return strings.Join(out, "; ")
+}
+
+// only holds that from now on every request is answered by one version.
+func (e *env) only(version string) {
+	e.t.Helper()
+	counted := e.requests(6 * rate)
+	if got := counted.Versions[version].Requests; got != counted.All.Requests {
+		e.t.Errorf("%d of %d requests were answered by %s, want all: %+v", got, counted.All.Requests, version, counted.Versions)
+	}
+}
+
+// share holds that a version answers about such a share of the requests from now on, in percent.
+func (e *env) share(version string, want, within float64) {
+	e.t.Helper()
+	counted := e.requests(6 * rate)
+	got := 100 * float64(counted.Versions[version].Requests) / float64(counted.All.Requests)
+	if got < want-within || got > want+within {
+		e.t.Errorf("%s answered %.1f %% of %d requests, want %.0f to %.0f %%", version, got, counted.All.Requests,
+			want-within, want+within)
+	}
+}
