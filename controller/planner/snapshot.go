@@ -65,6 +65,8 @@ type Service struct {
 	Name string
 	// Found says that it exists.
 	Found bool
+	// Leaving says that it is being deleted: it counts as not found, and its name is taken until it is gone.
+	Leaving bool
 	// Revision is the hash in its selector; empty when it selects the pods of every revision.
 	Revision string
 	// Endpoints are the ready endpoints in its EndpointSlices, by revision.

@@ -338,7 +338,7 @@ func (p *pass) previews(hash string) bool {
 
 // ensureStandby creates the standby Service when it is absent. Routes that name it cannot resolve before.
 func (p *pass) ensureStandby() {
-	if p.Standby.Name == "" || p.Standby.Found || !p.Active.Found {
+	if p.Standby.Name == "" || p.Standby.Found || p.Standby.Leaving || !p.Active.Found {
 		return
 	}
 	revision := p.state.Stable

@@ -151,6 +151,21 @@ func (r *Reconciler) remove(ctx context.Context, obj client.Object) error {
 		client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
 
+// unsettledError says that the cache does not show yet what the API server has: look again.
+type unsettledError struct{ what string }
+
+func (e *unsettledError) Error() string { return e.what + " is not in the cache yet" }
+
+// onItsWay says what it means that something exists which the cache did not show. Mostly it has only just been made. But
+// it may also be on its way out, which takes as long as its pods or its load balancer take: then there is nothing to do
+// now, other actions must not wait for it, and its end wakes the Rollout.
+func onItsWay(kind string, existing client.Object) error {
+	if existing.GetDeletionTimestamp() != nil {
+		return nil
+	}
+	return &unsettledError{what: kind + " " + existing.GetName()}
+}
+
 // ownerOf says that a Rollout owns what it makes: it goes when the Rollout goes.
 func ownerOf(rollout *v1alpha1.Rollout) metav1.OwnerReference {
 	return *metav1.NewControllerRef(rollout, v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind))

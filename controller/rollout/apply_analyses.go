@@ -61,8 +61,8 @@ func (r *Reconciler) existingRun(ctx context.Context, w *world, name string) err
 	if err := r.live.Get(ctx, client.ObjectKey{Namespace: w.rollout.Namespace, Name: name}, existing); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if metav1.IsControlledBy(existing, w.rollout) || existing.DeletionTimestamp != nil {
-		return &unsettledError{what: "AnalysisRun " + name}
+	if metav1.IsControlledBy(existing, w.rollout) {
+		return onItsWay("AnalysisRun", existing)
 	}
 	return &refused{problem: planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Message: fmt.Sprintf(
 		"AnalysisRun %q exists and does not belong to this Rollout: delete it", name)}}

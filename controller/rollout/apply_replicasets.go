@@ -17,17 +17,12 @@ import (
 	"github.com/sluice-dev/sluice/controller/revision"
 )
 
-// errCollision says that somebody else's ReplicaSet has the name of the target: its hash must change.
+// collisionError says that somebody else's ReplicaSet has the name of the target: its hash must change.
 type collisionError struct{ name string }
 
 func (e *collisionError) Error() string {
 	return fmt.Sprintf("ReplicaSet %s exists and belongs to somebody else", e.name)
 }
-
-// errUnsettled says that the cache does not show yet what the API server has: look again.
-type unsettledError struct{ what string }
-
-func (e *unsettledError) Error() string { return e.what + " is not in the cache yet" }
 
 // createRevision creates the ReplicaSet of the target.
 func (r *Reconciler) createRevision(ctx context.Context, w *world, a planner.CreateRevision) error {
@@ -47,10 +42,10 @@ func (r *Reconciler) createRevision(ctx context.Context, w *world, a planner.Cre
 	if err := r.live.Get(ctx, client.ObjectKey{Namespace: w.rollout.Namespace, Name: name}, existing); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if metav1.IsControlledBy(existing, w.rollout) && revisionOf(existing) == a.Revision {
-		return &unsettledError{what: "ReplicaSet " + name}
+	if !metav1.IsControlledBy(existing, w.rollout) || revisionOf(existing) != a.Revision {
+		return &collisionError{name: name}
 	}
-	return &collisionError{name: name}
+	return onItsWay("ReplicaSet", existing)
 }
 
 // newReplicaSet makes a ReplicaSet of the template as it was written: fields that this version does not know go with it.

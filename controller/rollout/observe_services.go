@@ -24,10 +24,11 @@ func (r *Reconciler) observeServices(ctx context.Context, w *world) error {
 		return nil
 	}
 	var err error
-	if w.active, err = r.service(ctx, w, services.Active); err != nil {
+	var leaves bool
+	if w.active, _, err = r.service(ctx, w, services.Active); err != nil {
 		return err
 	}
-	if w.standby, err = r.service(ctx, w, services.StandbyName()); err != nil {
+	if w.standby, leaves, err = r.service(ctx, w, services.StandbyName()); err != nil {
 		return err
 	}
 	if w.snapshot.Active, err = r.observeService(ctx, w, services.Active, w.active); err != nil {
@@ -36,6 +37,7 @@ func (r *Reconciler) observeServices(ctx context.Context, w *world) error {
 	if w.snapshot.Standby, err = r.observeService(ctx, w, services.StandbyName(), w.standby); err != nil {
 		return err
 	}
+	w.snapshot.Standby.Leaving = leaves
 	claimant, err := r.claimant(ctx, w)
 	if err != nil {
 		return err
@@ -44,20 +46,19 @@ func (r *Reconciler) observeServices(ctx context.Context, w *world) error {
 	return nil
 }
 
-// service gets a Service; nil when there is none, or none for long.
-func (r *Reconciler) service(ctx context.Context, w *world, name string) (*corev1.Service, error) {
+// service gets a Service; nil when there is none, or when it leaves, as one with a load balancer does for minutes.
+func (r *Reconciler) service(ctx context.Context, w *world, name string) (found *corev1.Service, leaves bool, err error) {
 	service := &corev1.Service{}
-	err := r.cache.Get(ctx, client.ObjectKey{Namespace: w.rollout.Namespace, Name: name}, service)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
+	err = r.cache.Get(ctx, client.ObjectKey{Namespace: w.rollout.Namespace, Name: name}, service)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("reading Service %s: %w", name, err)
+	case service.DeletionTimestamp != nil:
+		return nil, true, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading Service %s: %w", name, err)
-	}
-	if service.DeletionTimestamp != nil {
-		return nil, nil
-	}
-	return service, nil
+	return service, false, nil
 }
 
 // observeService reads what a Service selects, and its ready endpoints by revision.

@@ -38,6 +38,11 @@ func (w *world) serviceProblems(claimant string) {
 			"Service %q does not exist: create it with a selector that matches the pod template, or name another one",
 			services.Active))
 	}
+	if w.snapshot.Standby.Leaving {
+		w.problem(v1alpha1.ReasonServiceNotFound, "spec.services.standby", fmt.Sprintf(
+			"Service %q is being deleted: it is created again when it is gone; look at its finalizers if that takes long",
+			services.StandbyName()))
+	}
 	if claimant != "" {
 		w.problem(v1alpha1.ReasonServiceMismatch, "spec.services", fmt.Sprintf(
 			"Rollout %q moves the same Service: give each Rollout Services of its own", claimant))
