@@ -7,14 +7,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// subcommand refuses arguments of a command that only has subcommands, with those that resemble the argument.
+// subcommand refuses arguments of a command that only has subcommands, and names the subcommands that resemble them.
 func subcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
 	hint := ""
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("; did you mean %q?", strings.Join(near, `" or "`))
+	if near := nearest(args[0], names); len(near) > 0 {
+		hint = fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}
 	return usage(cmd, "%q is no command of %q%s", args[0], cmd.CommandPath(), hint)
 }

@@ -121,7 +121,7 @@ func (e *environment) complete(cmd *cobra.Command, word string, ask func(context
 ) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
-	t, err := e.rollout("")
+	t, err := e.target("")
 	var words []string
 	if err == nil {
 		words, err = ask(ctx, t)

@@ -113,8 +113,8 @@ type target struct {
 	key    client.ObjectKey
 }
 
-// rollout finds out where the Rollout that a command line names is.
-func (e *environment) rollout(name string) (target, error) {
+// target connects to the cluster where the Rollout with a name is, or is not.
+func (e *environment) target(name string) (target, error) {
 	c, err := e.connect()
 	if err != nil {
 		return target{}, err

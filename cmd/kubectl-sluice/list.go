@@ -10,10 +10,12 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/cmd/kubectl-sluice/render"
+	"github.com/sluice-dev/sluice/controller/command"
 )
 
 // listing is what list shows, and how.
@@ -37,7 +39,7 @@ func newList(e *environment) *cobra.Command {
 		GroupID: groupSee,
 		Args:    nothing,
 	}
-	o := newOutput(cmd, true)
+	o := newOutput(cmd)
 	cmd.Flags().BoolVarP(&l.everywhere, "all-namespaces", "A", false, "List the Rollouts of every namespace.")
 	cmd.Flags().StringVarP(&l.selector, "selector", "l", "", "List Rollouts with these labels, such as team=shop,tier!=test.")
 	cmd.Flags().BoolVarP(&l.watch, "watch", "w", false, "Go on with a row for each change.")
@@ -58,7 +60,7 @@ func newList(e *environment) *cobra.Command {
 
 func (e *environment) list(ctx context.Context, l listing, selector labels.Selector) error {
 	// No name: explain has no Rollout to look for.
-	t, err := e.rollout("")
+	t, err := e.target("")
 	if err != nil {
 		return err
 	}
@@ -86,8 +88,8 @@ func (e *environment) list(ctx context.Context, l listing, selector labels.Selec
 		rows = append(rows, render.RolloutRow(&rollouts[i], l.columns(), e.clock.Now()))
 	}
 	table := render.Table{Palette: e.screen.palette}
-	fmt.Fprint(e.Out, table.Rows(rows))
-	return nil
+	_, err = fmt.Fprint(e.Out, table.Rows(rows))
+	return err
 }
 
 // newList is of typed objects for a table, and otherwise of objects as they are stored.
@@ -132,9 +134,20 @@ func (e *environment) watchList(ctx context.Context, t target, l listing, scope 
 		_, err := fmt.Fprint(e.Out, table.Rows(rows))
 		return err
 	}
-	for {
-		if err := watchOnce(ctx, t.client, l.newList(), scope, write); err != nil {
+	for begun := false; ; begun = true {
+		list := l.newList()
+		w, err := listAndWatch(ctx, t.client, list, scope)
+		switch {
+		case err == nil:
+			err = writeAll(ctx, list, w, write)
+			w.Stop()
+			if err != nil {
+				return err
+			}
+		case !begun || command.Permanent(err):
 			return err
+		default:
+			e.warnOfRetry(err)
 		}
 		if err := e.sleep(ctx, rewatchDelay); err != nil {
 			return err
@@ -142,20 +155,23 @@ func (e *environment) watchList(ctx context.Context, t target, l listing, scope 
 	}
 }
 
-// watchOnce opens a watch, lists second, so that no change can fall between the two, and shows what the watch reports
-// until it ends.
-func watchOnce(ctx context.Context, c client.WithWatch, list client.ObjectList, scope []client.ListOption,
-	write func(client.Object) error,
-) error {
+// listAndWatch opens a watch and lists second, so that no change can fall between the two.
+func listAndWatch(ctx context.Context, c client.WithWatch, list client.ObjectList, scope []client.ListOption,
+) (watch.Interface, error) {
 	w, err := c.Watch(ctx, list, scope...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer w.Stop()
 	if err := c.List(ctx, list, scope...); err != nil {
-		return err
+		w.Stop()
+		return nil, err
 	}
-	err = meta.EachListItem(list, func(o runtime.Object) error { return write(o.(client.Object)) })
+	return w, nil
+}
+
+// writeAll writes the objects of a list, and then those that a watch reports as added or modified, until the watch ends.
+func writeAll(ctx context.Context, list client.ObjectList, w watch.Interface, write func(client.Object) error) error {
+	err := meta.EachListItem(list, func(o runtime.Object) error { return write(o.(client.Object)) })
 	if err != nil {
 		return err
 	}
@@ -167,7 +183,10 @@ func watchOnce(ctx context.Context, c client.WithWatch, list client.ObjectList, 
 			if !open {
 				return nil
 			}
-			if err := changed(event, write); err != nil {
+			if event.Type != watch.Added && event.Type != watch.Modified {
+				continue
+			}
+			if err := write(event.Object.(client.Object)); err != nil {
 				return err
 			}
 		}

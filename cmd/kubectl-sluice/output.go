@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -13,44 +12,38 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// wideFormat is the -o of a table with more columns.
+// wideFormat is the -o that shows people more, and the only one that kubectl's printers do not know.
 const wideFormat = "wide"
 
 // output is where -o leads: to text for people, or to kubectl's printers of objects.
-type output struct {
-	flags *genericclioptions.PrintFlags
-	// wide says that -o wide makes sense.
-	wide bool
-}
+type output struct{ flags *genericclioptions.PrintFlags }
 
-func newOutput(cmd *cobra.Command, wide bool) *output {
-	o := &output{flags: genericclioptions.NewPrintFlags(""), wide: wide}
+func newOutput(cmd *cobra.Command) *output {
+	o := &output{flags: genericclioptions.NewPrintFlags("")}
 	o.flags.AddFlags(cmd)
-	if wide {
-		flag := cmd.Flags().Lookup("output")
-		flag.Usage = strings.Replace(flag.Usage, "One of: (", "One of: (wide, ", 1)
-	}
-	formats := o.flags.AllowedFormats()
-	if wide {
-		formats = append(formats, wideFormat)
-	}
+	flag := cmd.Flags().Lookup("output")
+	flag.Usage = strings.Replace(flag.Usage, "One of: (", "One of: (wide, ", 1)
 	// It cannot fail: the flag has just been made, and has no other completion.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(o.formats(), cobra.ShellCompDirectiveNoFileComp))
 	return o
 }
 
+func (o *output) formats() []string { return append([]string{wideFormat}, o.flags.AllowedFormats()...) }
+
 // isWide says whether -o wide was asked for.
-func (o *output) isWide() bool { return o.wide && *o.flags.OutputFormat == wideFormat }
+func (o *output) isWide() bool { return *o.flags.OutputFormat == wideFormat }
 
 // printer is nil when the output is for people.
 func (o *output) printer(cmd *cobra.Command) (func(runtime.Object, io.Writer) error, error) {
-	template := o.flags.TemplatePrinterFlags.TemplateArgument
-	if o.isWide() || *o.flags.OutputFormat == "" && (template == nil || *template == "") {
+	if o.isWide() || *o.flags.OutputFormat == "" && *o.flags.TemplatePrinterFlags.TemplateArgument == "" {
 		return nil, nil
 	}
 	p, err := o.flags.ToPrinter()
-	if err != nil {
-		return nil, usage(cmd, "%w", err)
+	switch {
+	case genericclioptions.IsNoCompatiblePrinterError(err):
+		return nil, usage(cmd, "-o %s: write one of %s", *o.flags.OutputFormat, strings.Join(o.formats(), ", "))
+	case err != nil:
+		return nil, usage(cmd, "-o %s: %w", *o.flags.OutputFormat, err)
 	}
 	return p.PrintObj, nil
 }
@@ -67,12 +60,4 @@ func rolloutsAsStored() *unstructured.UnstructuredList {
 	u := &unstructured.UnstructuredList{}
 	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind + "List"))
 	return u
-}
-
-// block writes a text and, when it is not the first, an empty line before it.
-func block(w io.Writer, text string, first bool) {
-	if !first {
-		fmt.Fprintln(w)
-	}
-	fmt.Fprint(w, text)
 }

@@ -32,7 +32,7 @@ No release starts and no weight rises until it is resumed. Scaling goes on, and 
 func (e *environment) setPaused(ctx context.Context, name string,
 	set func(context.Context, command.Client, client.ObjectKey) (*v1alpha1.Rollout, error), done string,
 ) error {
-	t, err := e.rollout(name)
+	t, err := e.target(name)
 	if err != nil {
 		return err
 	}
@@ -40,8 +40,8 @@ func (e *environment) setPaused(ctx context.Context, name string,
 	if err != nil {
 		return t.explain(ctx, err)
 	}
-	e.warnOfDeployer(r)
 	fmt.Fprintf(e.Out, "rollout %q %s%s\n", name, done, position(r))
+	e.warnOfDeployer(r)
 	return nil
 }
 

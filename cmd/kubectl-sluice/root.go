@@ -30,14 +30,11 @@ All of kubectl's flags about connections work here too, such as --as, --cluster,
   kubectl sluice status web --timeout 10m     # wait until that is done, or has failed
   kubectl sluice promote web                  # let it go on from where it waits
   kubectl sluice abort web                    # send all traffic back`,
-		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl sluice"},
-		Args:              subcommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		DisableAutoGenTag: true,
-		// Two letters wrong is still a hint.
-		SuggestionsMinimumDistance: 2,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl sluice"},
+		Args:          subcommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
 	}
 	root.SetIn(e.In)
 	root.SetOut(e.Out)

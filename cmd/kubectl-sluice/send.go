@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/sluice-dev/sluice/controller/command"
 )
@@ -40,7 +41,7 @@ func steerer(e *environment, action string, cmd *cobra.Command) *cobra.Command {
 
 // send sends an action, waits for the answer, and says what was done.
 func (e *environment) send(ctx context.Context, name, action string, s sending) error {
-	t, err := e.rollout(name)
+	t, err := e.target(name)
 	if err != nil {
 		return err
 	}
@@ -58,6 +59,8 @@ func (e *environment) send(ctx context.Context, name, action string, s sending) 
 		return fmt.Errorf("the controller has not answered the %s of revision %s of rollout %q within %s: see whether it runs "+
 			"with \"kubectl sluice version\"; the command stands and is handled when it does: %w", action, sent.Revision, name,
 			s.timeout, err)
+	case apierrors.IsNotFound(err):
+		return t.gone()
 	case err != nil:
 		return t.explain(ctx, err)
 	case !answer.Accepted:

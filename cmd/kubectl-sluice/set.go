@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/command"
+	"github.com/sluice-dev/sluice/controller/revision"
 )
 
 func newSet(e *environment) *cobra.Command {
@@ -66,7 +68,7 @@ func parseImages(cmd *cobra.Command, args []string) ([]command.Image, error) {
 }
 
 func (e *environment) setImages(ctx context.Context, name string, images []command.Image) error {
-	t, err := e.rollout(name)
+	t, err := e.target(name)
 	if err != nil {
 		return err
 	}
@@ -84,7 +86,30 @@ func (e *environment) setImages(ctx context.Context, name string, images []comma
 		fmt.Fprintf(e.Out, "rollout %q: container %s: %s is now %s\n", name, c.Container, c.From, c.To)
 	}
 	if changed {
-		e.warnAfterEdit(ctx, t)
+		e.announce(ctx, t, "")
 	}
 	return nil
+}
+
+// announce says which revision an edit has asked for, by default the one that the template makes, and warns when
+// something else deploys the Rollout. The edit is done: what cannot be found out now is left unsaid.
+func (e *environment) announce(ctx context.Context, t target, hash string) {
+	r := &v1alpha1.Rollout{}
+	if err := t.client.Get(ctx, t.key, r); err != nil {
+		return
+	}
+	// Once hashes have collided, that of a template depends on the ReplicaSets too, and is the controller's to say.
+	if hash == "" && r.Status.State.CollisionCount == 0 {
+		// A template that has no hash is refused by the controller, in the status.
+		hash, _ = revision.Hash(r.Spec.Template.Raw, 0)
+	}
+	switch {
+	case hash == "":
+	case r.Spec.Paused:
+		fmt.Fprintf(e.Out, "rollout %q asks for revision %s, which spec.paused holds until \"kubectl sluice resume %s\"\n",
+			r.Name, hash, r.Name)
+	default:
+		fmt.Fprintf(e.Out, "rollout %q asks for revision %s; \"kubectl sluice status %s\" waits for it\n", r.Name, hash, r.Name)
+	}
+	e.warnOfDeployer(r)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -48,7 +49,7 @@ Pauses are waited through, unless --pause-ok is given. Exit code 124 says that n
 
 // status follows a Rollout to its end, or looks once.
 func (e *environment) status(ctx context.Context, name string, w waiting) error {
-	t, err := e.rollout(name)
+	t, err := e.target(name)
 	if err != nil {
 		return err
 	}
@@ -63,6 +64,8 @@ func (e *environment) status(ctx context.Context, name string, w waiting) error 
 	switch {
 	case errors.Is(err, command.ErrTimeout):
 		return fmt.Errorf("rollout %q was not done within %s: %w", name, w.timeout, err)
+	case apierrors.IsNotFound(err) && lines.last != "":
+		return t.gone()
 	case err != nil:
 		return t.explain(ctx, err)
 	case code != exitDone:

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/command"
 )
 
@@ -37,7 +36,7 @@ newest earlier revision that was promoted.`,
 }
 
 func (e *environment) undo(ctx context.Context, name string, number int64) error {
-	t, err := e.rollout(name)
+	t, err := e.target(name)
 	if err != nil {
 		return err
 	}
@@ -45,15 +44,7 @@ func (e *environment) undo(ctx context.Context, name string, number int64) error
 	if err != nil {
 		return t.explain(ctx, err)
 	}
-	e.warnAfterEdit(ctx, t)
 	fmt.Fprintf(e.Out, "rollout %q goes back to revision %s\n", name, revision)
+	e.announce(ctx, t, revision.Hash)
 	return nil
-}
-
-// warnAfterEdit warns when something else deploys the Rollout that was just edited.
-func (e *environment) warnAfterEdit(ctx context.Context, t target) {
-	r := &v1alpha1.Rollout{}
-	if err := t.client.Get(ctx, t.key, r); err == nil {
-		e.warnOfDeployer(r)
-	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -53,6 +54,9 @@ func newVersion(e *environment) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "Do not ask the cluster.")
 	cmd.Flags().StringVarP(&format, "output", "o", "", "Output format. One of: (json, yaml).")
+	// It cannot fail: the flag has just been made, and has no other completion.
+	_ = cmd.RegisterFlagCompletionFunc("output",
+		cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -106,8 +110,13 @@ func controllerVersion(d *appsv1.Deployment) string {
 }
 
 func (e *environment) printVersions(v versions, format string, clientOnly bool) error {
-	if format != "" {
-		data, err := encode(v, format)
+	switch format {
+	case "json":
+		encoder := json.NewEncoder(e.Out)
+		encoder.SetIndent("", "    ")
+		return encoder.Encode(v)
+	case "yaml":
+		data, err := yaml.Marshal(v)
 		if err != nil {
 			return err
 		}
@@ -128,15 +137,4 @@ func (e *environment) printVersions(v versions, format string, clientOnly bool) 
 	table := render.Table{}
 	_, err := fmt.Fprint(e.Out, table.Rows(rows))
 	return err
-}
-
-func encode(v versions, format string) ([]byte, error) {
-	data, err := yaml.Marshal(v)
-	if err != nil || format == "yaml" {
-		return data, err
-	}
-	if data, err = yaml.YAMLToJSON(data); err != nil {
-		return nil, err
-	}
-	return append(data, '\n'), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
@@ -11,23 +12,19 @@ import (
 // rewatchDelay is the pause before a watch that has ended is opened again: API servers end them after some minutes.
 const rewatchDelay = time.Second
 
-// changed shows an object that was added or has changed. Errors in a watch end it, and another one follows.
-func changed(event watch.Event, write func(client.Object) error) error {
-	object, ok := event.Object.(client.Object)
-	if !ok || event.Type != watch.Added && event.Type != watch.Modified {
-		return nil
-	}
-	return write(object)
+// warnOfRetry says that the API server did not answer, and that this is not the end.
+func (e *environment) warnOfRetry(err error) {
+	fmt.Fprintf(e.ErrOut, "Warning: %s; trying again\n", message(err))
 }
 
 // sleep waits, unless it is interrupted.
 func (e *environment) sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
 	case <-e.clock.After(d):
-		return nil
 	}
+	// Both may have come at the same time.
+	return ctx.Err()
 }
 
 // watched is a kind of object to watch.

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-func (s Snapshot) analysisRun(run *v1alpha1.AnalysisRun) node {
+func (d drawing) analysisRun(run *v1alpha1.AnalysisRun) node {
 	phase := run.Status.Phase
 	if phase == "" {
 		phase = v1alpha1.AnalysisPending
@@ -17,14 +17,17 @@ func (s Snapshot) analysisRun(run *v1alpha1.AnalysisRun) node {
 		metrics = append(metrics, metric(&run.Status.Metrics[i]))
 	}
 	details := strings.Join(metrics, "; ")
-	if details == "" {
+	switch {
+	case details == "":
 		details = run.Status.Message
+	case d.wide && run.Status.Message != "":
+		details += "; " + run.Status.Message
 	}
 	return node{row: []Cell{
 		{Text: "AnalysisRun " + run.Name},
 		{Text: string(phase), Style: analysisStyle(phase)},
 		{},
-		{Text: age(run.CreationTimestamp, s.Now)},
+		{Text: age(run.CreationTimestamp, d.Now)},
 		{Text: details},
 	}}
 }

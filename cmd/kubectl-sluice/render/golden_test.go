@@ -123,6 +123,8 @@ func failedInit(p *corev1.Pod) {
 	}}
 }
 
+func placed(p *corev1.Pod) { p.Status.PodIP, p.Spec.NodeName = "10.0.0.7", "node-a" }
+
 func evicted(p *corev1.Pod) { p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted" }
 
 func terminating(p *corev1.Pod) { p.DeletionTimestamp = ptr.To(ago(0)) }
@@ -173,11 +175,11 @@ func stepping() *world {
 			{Name: "latency-p95", NoData: 2, Errors: 1, Measurements: values("", "")},
 		},
 	})
-	w.run(v3, "step-0", 5*time.Minute, v1alpha1.AnalysisRunStatus{
+	w.run(v3, "step-1", 5*time.Minute, v1alpha1.AnalysisRunStatus{
 		Phase: v1alpha1.AnalysisPassed, Metrics: []v1alpha1.MetricResult{{Name: "success-rate", Successful: 1, Measurements: values("1")}},
 	})
 	// Neither of these belongs to the Rollout.
-	w.run(v2, "step-0", 50*time.Hour, v1alpha1.AnalysisRunStatus{Phase: v1alpha1.AnalysisPassed})
+	w.run(v2, "step-1", 50*time.Hour, v1alpha1.AnalysisRunStatus{Phase: v1alpha1.AnalysisPassed})
 	w.AnalysisRuns[2].Spec.Rollout = "other"
 	w.revision(9, "stranger99", "other:v1", pods{1, 1, 1})
 	w.ReplicaSets[len(w.ReplicaSets)-1].OwnerReferences[0].UID = "other"
@@ -206,9 +208,10 @@ func aborted() *world {
 		State: v1alpha1.RolloutState{Stage: v1alpha1.StageAborted, Stable: v2, Candidate: v3},
 	})
 	w.revision(2, v2, "shop/web:v2", pods{3, 3, 3}).revision(3, v3, "shop/web:v3", pods{1, 1, 0})
-	w.pod(v2, "qk7x2", true).pod(v2, "b4d9n", true).pod(v2, "m2wpz", true).pod(v3, "x8c5t", false, crashed)
+	w.pod(v2, "qk7x2", true, placed).pod(v2, "b4d9n", true, placed).pod(v2, "m2wpz", true).pod(v3, "x8c5t", false, crashed, placed)
 	return w.run(v3, "background", 4*time.Minute, v1alpha1.AnalysisRunStatus{
 		Phase:   v1alpha1.AnalysisFailed,
+		Message: "success-rate: 4 of 9 measurements failed, 0 are tolerated",
 		Metrics: []v1alpha1.MetricResult{{Name: "success-rate", Successful: 5, Failed: 4, Inconclusive: 1, Measurements: values("0.8")}},
 	})
 }
@@ -261,13 +264,19 @@ func worlds() map[string]*world {
 func TestTree(t *testing.T) {
 	for name, w := range worlds() {
 		t.Run(name, func(t *testing.T) {
-			golden(t, "tree-"+name, render.Tree(w.Snapshot, render.Monochrome))
+			golden(t, "tree-"+name, render.Tree(w.Snapshot, render.View{}))
 		})
 	}
 }
 
-func TestTreeInColour(t *testing.T) {
-	golden(t, "tree-colour", render.Tree(aborted().Snapshot, render.Colour))
+func TestTreeInOtherViews(t *testing.T) {
+	for name, view := range map[string]render.View{
+		"colour": {Palette: render.Colour}, "wide": {Wide: true}, "narrow": {Width: 60}, "too-narrow": {Width: 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			golden(t, "tree-"+name, render.Tree(aborted().Snapshot, view))
+		})
+	}
 }
 
 func TestTable(t *testing.T) {

@@ -2,11 +2,12 @@ package render
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
-func (s Snapshot) pod(pod *corev1.Pod) node {
+func (d drawing) pod(pod *corev1.Pod) node {
 	ready, restarts := 0, int32(0)
 	for _, c := range pod.Status.ContainerStatuses {
 		if c.Ready {
@@ -14,16 +15,22 @@ func (s Snapshot) pod(pod *corev1.Pod) node {
 		}
 		restarts += c.RestartCount
 	}
-	details := ""
+	var details []string
 	if restarts > 0 {
-		details = fmt.Sprintf("%d restarts", restarts)
+		details = append(details, fmt.Sprintf("%d restarts", restarts))
+	}
+	if d.wide && pod.Status.PodIP != "" {
+		details = append(details, pod.Status.PodIP)
+	}
+	if d.wide && pod.Spec.NodeName != "" {
+		details = append(details, "on "+pod.Spec.NodeName)
 	}
 	return node{row: []Cell{
 		{Text: "Pod " + pod.Name},
 		podStatus(pod, ready),
 		{Text: fmt.Sprintf("%d/%d", ready, len(pod.Spec.Containers))},
-		{Text: age(pod.CreationTimestamp, s.Now)},
-		{Text: details},
+		{Text: age(pod.CreationTimestamp, d.Now)},
+		{Text: strings.Join(details, ", ")},
 	}}
 }
 

@@ -3,12 +3,16 @@ package render
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// Summary is what is worth knowing of a Rollout before its tree.
-func Summary(r *v1alpha1.Rollout, palette Palette) string {
+// narrowest is the least number of characters of a column whose sentences are broken.
+const narrowest = 20
+
+// summary is what is worth knowing of a Rollout before its tree.
+func summary(r *v1alpha1.Rollout, v View) string {
 	rows := [][]Cell{
 		{{Text: "Name:"}, {Text: r.Name + " (namespace " + r.Namespace + ")"}},
 		{{Text: "Phase:"}, {Text: cell(string(r.Status.Phase)).Text, Style: phaseStyle(r.Status.Phase)}},
@@ -26,8 +30,32 @@ func Summary(r *v1alpha1.Rollout, palette Palette) string {
 	if last := r.Status.LastCommand; last != nil {
 		rows = append(rows, []Cell{{Text: "Command:"}, {Text: last.Message}})
 	}
-	table := Table{Palette: palette}
-	return table.Rows(rows)
+	table := Table{Palette: v.Palette}
+	return table.Rows(broken(rows, v.Width))
+}
+
+// broken breaks the sentences of a summary at a width, so that a narrow terminal shows all of them.
+func broken(rows [][]Cell, width int) [][]Cell {
+	label := 0
+	for _, row := range rows {
+		label = max(label, row[0].width())
+	}
+	room := width - label - gap
+	// A narrow column of words is worse than a line that is cut.
+	if room < narrowest {
+		return rows
+	}
+	var out [][]Cell
+	for _, row := range rows {
+		for i, line := range wrap(row[1].safe(), room) {
+			next := []Cell{{}, {Text: line, Style: row[1].Style}}
+			if i == 0 {
+				next[0] = row[0]
+			}
+			out = append(out, next)
+		}
+	}
+	return out
 }
 
 // why is the sentence of the controller, with what it cannot say itself: that it has not seen the latest edit.
@@ -40,6 +68,24 @@ func why(r *v1alpha1.Rollout) string {
 		return "the controller has not looked at it yet"
 	}
 	return message + " (the controller has not looked at the latest edit yet)"
+}
+
+// wrap breaks a text between words into lines of at most a width, but for a word that is longer than that.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
 }
 
 func strategy(r *v1alpha1.Rollout) string {

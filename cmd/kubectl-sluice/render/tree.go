@@ -15,14 +15,24 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// Snapshot is a Rollout, what belongs to it, and the time at which that was read. Objects that do not belong to the
-// Rollout are left out of the tree.
+// Snapshot is what a tree shows: a Rollout, what belongs to it, and the time at which that was read. Objects that do not
+// belong to the Rollout are left out.
 type Snapshot struct {
 	Rollout      *v1alpha1.Rollout
 	ReplicaSets  []appsv1.ReplicaSet
 	Pods         []corev1.Pod
 	AnalysisRuns []v1alpha1.AnalysisRun
 	Now          time.Time
+}
+
+// View says how a tree is shown.
+type View struct {
+	// Palette has the colours.
+	Palette Palette
+	// Wide adds to the details: the address and the node of pods, and the messages of AnalysisRuns.
+	Wide bool
+	// Width is the number of characters at which the sentences above the tree are broken; 0 leaves them whole.
+	Width int
 }
 
 // shownAnalyses is how many AnalysisRuns of a revision are shown: the newest. A release with an analysis at each of ten
@@ -36,11 +46,17 @@ type node struct {
 }
 
 // Tree is the summary of a Rollout, and under it the tree of its revisions, their ReplicaSets, pods and analyses.
-func Tree(s Snapshot, palette Palette) string {
+func Tree(s Snapshot, v View) string {
 	rows := [][]Cell{headings("NAME", "STATUS", "READY", "AGE", "DETAILS")}
-	rows = append(rows, flatten(s.root(), "", "")...)
-	table := Table{Palette: palette}
-	return Summary(s.Rollout, palette) + "\n" + table.Rows(rows)
+	rows = append(rows, flatten(drawing{s, v.Wide}.root(), "", "")...)
+	table := Table{Palette: v.Palette}
+	return summary(s.Rollout, v) + "\n" + table.Rows(rows)
+}
+
+// drawing is a snapshot that becomes a tree.
+type drawing struct {
+	Snapshot
+	wide bool
 }
 
 // flatten turns a tree into rows, with lines from parent to child in the first column.
@@ -58,17 +74,17 @@ func flatten(n node, first, rest string) [][]Cell {
 	return rows
 }
 
-func (s Snapshot) root() node {
-	r := s.Rollout
+func (d drawing) root() node {
+	r := d.Rollout
 	root := node{row: []Cell{
 		{Text: "Rollout " + r.Name},
 		phase(r),
 		{Text: fmt.Sprintf("%d/%d", r.Status.AvailableReplicas, r.Spec.ReplicasOrDefault())},
-		{Text: age(r.CreationTimestamp, s.Now)},
+		{Text: age(r.CreationTimestamp, d.Now)},
 		{Text: strings.Join(images(r), ", ")},
 	}}
-	for _, rs := range s.revisions() {
-		root.children = append(root.children, s.revision(rs))
+	for _, rs := range d.revisions() {
+		root.children = append(root.children, d.revision(rs))
 	}
 	return root
 }
@@ -100,8 +116,8 @@ func revisionNumber(rs *appsv1.ReplicaSet) int64 {
 
 func hashOf(rs *appsv1.ReplicaSet) string { return rs.Labels[v1alpha1.LabelPodTemplateHash] }
 
-func (s Snapshot) revision(rs *appsv1.ReplicaSet) node {
-	role := s.role(hashOf(rs))
+func (d drawing) revision(rs *appsv1.ReplicaSet) node {
+	role := d.role(hashOf(rs))
 	name := "Revision ?"
 	if n := revisionNumber(rs); n > 0 {
 		name = fmt.Sprintf("Revision %d", n)
@@ -111,12 +127,12 @@ func (s Snapshot) revision(rs *appsv1.ReplicaSet) node {
 		used = append(used, rs.Spec.Template.Spec.Containers[i].Image)
 	}
 	revision := node{row: []Cell{{Text: name}, role, {}, {}, {Text: strings.Join(used, ", ")}}}
-	revision.children = append(revision.children, s.replicaSet(rs))
+	revision.children = append(revision.children, d.replicaSet(rs))
 	if role.Text == "" {
 		return revision
 	}
-	for _, run := range s.runs(hashOf(rs)) {
-		revision.children = append(revision.children, s.analysisRun(run))
+	for _, run := range d.newestRuns(hashOf(rs)) {
+		revision.children = append(revision.children, d.analysisRun(run))
 	}
 	return revision
 }
@@ -156,7 +172,7 @@ func rest(weight string) string {
 	return v1alpha1.FormatWeight(v1alpha1.MaxWeight - int32(share*v1alpha1.TenthsPerPercent+0.5))
 }
 
-func (s Snapshot) replicaSet(rs *appsv1.ReplicaSet) node {
+func (d drawing) replicaSet(rs *appsv1.ReplicaSet) node {
 	desired := int32(1)
 	if rs.Spec.Replicas != nil {
 		desired = *rs.Spec.Replicas
@@ -172,11 +188,11 @@ func (s Snapshot) replicaSet(rs *appsv1.ReplicaSet) node {
 		{Text: "ReplicaSet " + rs.Name},
 		status,
 		{Text: fmt.Sprintf("%d/%d", rs.Status.ReadyReplicas, desired)},
-		{Text: age(rs.CreationTimestamp, s.Now)},
-		{Text: s.scaleDown(hashOf(rs))},
+		{Text: age(rs.CreationTimestamp, d.Now)},
+		{Text: d.scaleDown(hashOf(rs))},
 	}}
-	for _, pod := range s.podsOf(rs.UID) {
-		n.children = append(n.children, s.pod(pod))
+	for _, pod := range d.podsOf(rs.UID) {
+		n.children = append(n.children, d.pod(pod))
 	}
 	return n
 }
@@ -203,8 +219,8 @@ func (s Snapshot) podsOf(replicaSet types.UID) []*corev1.Pod {
 	return owned
 }
 
-// runs are the newest AnalysisRuns of a revision, in the order in which they began.
-func (s Snapshot) runs(hash string) []*v1alpha1.AnalysisRun {
+// newestRuns are the newest AnalysisRuns of a revision, in the order in which they began.
+func (s Snapshot) newestRuns(hash string) []*v1alpha1.AnalysisRun {
 	var runs []*v1alpha1.AnalysisRun
 	for i := range s.AnalysisRuns {
 		run := &s.AnalysisRuns[i]
