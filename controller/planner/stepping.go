@@ -72,7 +72,7 @@ func (p *pass) watchDeadline() {
 		p.state.ProgressAt = p.now()
 	}
 	p.state.ProgressMark = max(p.state.ProgressMark, available)
-	p.wakeAt(p.state.ProgressAt.Add(p.Spec.Deadline))
+	p.due(p.state.ProgressAt, p.Spec.Deadline)
 }
 
 // deadlinePassed says whether the last persisted progress is too long ago. It looks at the pods first: what arrived

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -152,5 +153,32 @@ func (h *harness) wantLast(outcome v1alpha1.Outcome, image string) {
 	last := h.rollout().Status.History[0]
 	if last.Outcome != outcome || !cmp.Equal(last.Images, []string{image}) {
 		h.t.Errorf("the last release is %s of %v, want %s of %s", last.Outcome, last.Images, outcome, image)
+	}
+}
+
+// A first rollout that came to nothing is told of, and then left in peace until something changes.
+func TestAFirstRolloutPastItsDeadlineIsQuiet(t *testing.T) {
+	h := newHarness(t, builder.Rollout("web").Namespace(namespace).Image(imageV1).Replicas(2).Obj())
+	pass := func() time.Duration {
+		t.Helper()
+		result, err := h.pass()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.RequeueAfter
+	}
+	var wait time.Duration
+	for range 5 {
+		wait = pass() // no pod comes up, as the world around does not act
+	}
+	h.clock.SetTime(h.clock.Now().Add(wait))
+	pass()
+	if wait := pass(); wait != 0 {
+		t.Errorf("it is looked at again in %s: %s", wait, h.rollout().Status.Message)
+	}
+	h.wantStalled(v1alpha1.ReasonProgressDeadlineExceeded, []string{"0 of 2 pods available"})
+	h.settle()
+	if got := h.rollout().Status; got.Phase != v1alpha1.PhaseHealthy {
+		t.Errorf("with its pods it is %s: %s", got.Phase, got.Message)
 	}
 }
