@@ -99,19 +99,23 @@ func (e *refused) Error() string { return fmt.Sprintf("%s: %s", e.problem.Reason
 
 func (e *refused) Unwrap() error { return e.cause }
 
-// explain makes a problem of a write that the API server understood and refused. Every other error passes by itself: a
-// conflict, a time-out, a server that cannot be reached.
+// explain makes a problem of an action that the API server understood and refused.
 func explain(action planner.Action, err error) error {
+	switch action.(type) {
+	case planner.CreateRevision, planner.ScaleRevision:
+		return explainAs(planner.Problem{Reason: v1alpha1.ReasonReplicaSetRefused, Field: "spec.template"}, action.String(), err)
+	}
+	return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused}, action.String(), err)
+}
+
+// explainAs makes a problem of a write that the API server understood and refused, and says what it was to do. Every
+// other error passes by itself: a conflict, a time-out, a server that cannot be reached.
+func explainAs(problem planner.Problem, what string, err error) error {
 	var already *refused
 	if errors.As(err, &already) || !refusal(err) {
 		return err
 	}
-	problem := planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Message: cut(fmt.Sprintf(
-		"the API server refuses to %s: %s", action, oneLine(err)), maxMessage)}
-	switch action.(type) {
-	case planner.CreateRevision, planner.ScaleRevision:
-		problem.Reason, problem.Field = v1alpha1.ReasonReplicaSetRefused, "spec.template"
-	}
+	problem.Message = cut(fmt.Sprintf("the API server refuses to %s: %s", what, oneLine(err)), maxMessage)
 	return &refused{problem: problem, cause: err}
 }
 

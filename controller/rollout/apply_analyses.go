@@ -92,7 +92,7 @@ func (r *Reconciler) forgetOldRuns(ctx context.Context, w *world) error {
 			continue
 		}
 		if err := r.remove(ctx, run); err != nil {
-			return err
+			return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused}, "delete the old AnalysisRun "+run.Name, err)
 		}
 	}
 	return nil

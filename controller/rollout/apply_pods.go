@@ -11,13 +11,19 @@ import (
 	"github.com/sluice-dev/sluice/controller/planner"
 )
 
-// restartPods deletes pods that are older than the request, the oldest first. Each is deleted as the very pod that was
-// counted: a new one of the same name is another.
+// restartPods deletes pods that are older than the request, first those that are not available, and of the others the
+// oldest. Each is deleted as the very pod that was counted: a new one of the same name is another.
 func (r *Reconciler) restartPods(ctx context.Context, w *world, a planner.RestartPods) error {
 	pods := slices.DeleteFunc(slices.Clone(w.pods[a.Revision]), func(pod corev1.Pod) bool {
 		return !pod.CreationTimestamp.Time.Before(a.Before)
 	})
 	slices.SortFunc(pods, func(x, y corev1.Pod) int {
+		if a, b := w.available(&x), w.available(&y); a != b {
+			if b {
+				return -1
+			}
+			return 1
+		}
 		if olderThan(&x, &y) {
 			return -1
 		}
@@ -30,4 +36,10 @@ func (r *Reconciler) restartPods(ctx context.Context, w *world, a planner.Restar
 		}
 	}
 	return nil
+}
+
+// available says whether a pod has been ready for minReadySeconds.
+func (w *world) available(pod *corev1.Pod) bool {
+	ready, wait := w.availability(pod)
+	return ready && wait == 0
 }

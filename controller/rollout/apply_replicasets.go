@@ -172,7 +172,8 @@ func (r *Reconciler) followMinReady(ctx context.Context, w *world, changed map[s
 			continue
 		}
 		if err := r.patch(ctx, rs, map[string]any{"spec": map[string]any{"minReadySeconds": want}}); err != nil {
-			return err
+			return explainAs(planner.Problem{Reason: v1alpha1.ReasonReplicaSetRefused, Field: "spec.minReadySeconds"},
+				fmt.Sprintf("set minReadySeconds of %s to %d", rev.Hash, want), err)
 		}
 	}
 	return nil

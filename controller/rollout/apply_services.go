@@ -72,9 +72,10 @@ func portsOfTwin(ports []corev1.ServicePort) []corev1.ServicePort {
 }
 
 // followActive keeps a standby Service that we made a twin of the active one, when its ports or its labels to select
-// change. A standby Service that the user made is the user's.
+// change. A standby Service that the user made is the user's. A mistake in the active one is told of and not copied: the
+// standby one may carry traffic.
 func (r *Reconciler) followActive(ctx context.Context, w *world) error {
-	if w.active == nil || !w.ownsStandby() {
+	if w.active == nil || !w.ownsStandby() || w.flaw(w.active) != "" {
 		return nil
 	}
 	spec := map[string]any{}
@@ -95,7 +96,9 @@ func (r *Reconciler) followActive(ctx context.Context, w *world) error {
 	if len(spec) == 0 {
 		return nil
 	}
-	return r.patch(ctx, w.standby, map[string]any{"spec": spec})
+	return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Field: "spec.services.standby"},
+		fmt.Sprintf("make service %s a twin of %s", w.standby.Name, w.active.Name),
+		r.patch(ctx, w.standby, map[string]any{"spec": spec}))
 }
 
 // ownsStandby says whether the standby Service is one that we made.

@@ -124,17 +124,11 @@ func (r *Reconciler) observePods(ctx context.Context, w *world) error {
 				continue
 			}
 			w.pods[rev.Hash] = append(w.pods[rev.Hash], pod)
-			countPod(&rev, &pod, podAge{now: w.snapshot.Now, before: before.Time, minReady: minReady(w.rollout)})
+			w.countPod(&rev, &pod, before.Time)
 		}
 		w.snapshot.Revisions[i] = rev
 	}
 	return nil
-}
-
-// podAge is what the age of a pod is compared with.
-type podAge struct {
-	now, before time.Time
-	minReady    time.Duration
 }
 
 func minReady(rollout *v1alpha1.Rollout) time.Duration {
@@ -145,18 +139,41 @@ func podEnded(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-func countPod(rev *planner.Revision, pod *corev1.Pod, age podAge) {
+// countPod counts a pod, and has another look asked for when time alone will make it available.
+func (w *world) countPod(rev *planner.Revision, pod *corev1.Pod, before time.Time) {
 	rev.Created++
-	if pod.CreationTimestamp.Time.Before(age.before) {
+	outdated := pod.CreationTimestamp.Time.Before(before)
+	if outdated {
 		rev.Outdated++
 	}
+	ready, wait := w.availability(pod)
+	if !ready {
+		return
+	}
+	rev.Ready++
+	if wait > 0 {
+		w.lookAgain(wait)
+		return
+	}
+	rev.Available++
+	if outdated {
+		rev.OutdatedAvailable++
+	}
+}
+
+// availability says whether a pod is ready, and how long it has yet to stay so before it counts as available.
+func (w *world) availability(pod *corev1.Pod) (ready bool, wait time.Duration) {
 	for _, c := range pod.Status.Conditions {
-		if c.Type != corev1.PodReady || c.Status != corev1.ConditionTrue {
-			continue
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			return true, max(0, c.LastTransitionTime.Add(minReady(w.rollout)).Sub(w.snapshot.Now))
 		}
-		rev.Ready++
-		if !c.LastTransitionTime.Add(age.minReady).After(age.now) {
-			rev.Available++
-		}
+	}
+	return false, 0
+}
+
+// lookAgain asks for another look after a time, or earlier if something else asks for that.
+func (w *world) lookAgain(wait time.Duration) {
+	if w.retry == 0 || wait < w.retry {
+		w.retry = wait
 	}
 }

@@ -22,7 +22,7 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 		return nil
 	}
 	if err := r.routes.ensure(ctx); meta.IsNoMatchError(err) {
-		w.retry = routesRetry
+		w.lookAgain(routesRetry)
 		w.problem(v1alpha1.ReasonRouteNotFound, "spec.traffic.gatewayAPI",
 			"the cluster does not serve "+httpRoute().GroupVersion().String()+": install the Gateway API CRDs")
 		return nil

@@ -38,6 +38,9 @@ func (r *Reconciler) observeServices(ctx context.Context, w *world) error {
 		return err
 	}
 	w.snapshot.Standby.Leaving = leaves
+	if w.active != nil && w.active.Spec.Type == corev1.ServiceTypeExternalName {
+		w.snapshot.Active.Found = false // it selects no pods, and cannot have a twin that does
+	}
 	claimant, err := r.claimant(ctx, w)
 	if err != nil {
 		return err

@@ -56,23 +56,30 @@ func (w *world) serviceProblems(claimant string) {
 	}
 }
 
-// checkService finds out whether a Service can select pods of the template: all of its labels, but for the hash, must
-// be in it. Otherwise it would lose its endpoints, or never get any.
+// checkService tells of a Service that cannot select pods of the template.
 func (w *world) checkService(path string, service *corev1.Service) {
+	if flaw := w.flaw(service); flaw != "" {
+		w.problem(v1alpha1.ReasonServiceMismatch, path, flaw)
+	}
+}
+
+// flaw says why a Service cannot select pods of the template, and the cure; empty when it can. All labels that it selects
+// by, but for the hash, must be in the template. Otherwise it would lose its endpoints, or never get any.
+func (w *world) flaw(service *corev1.Service) string {
 	base := baseSelector(service)
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		w.problem(v1alpha1.ReasonServiceMismatch, path, fmt.Sprintf(
+		return fmt.Sprintf(
 			"Service %q is of type ExternalName and selects no pods: name one of type ClusterIP, NodePort or LoadBalancer",
-			service.Name))
+			service.Name)
 	case len(base) == 0:
-		w.problem(v1alpha1.ReasonServiceMismatch, path, fmt.Sprintf(
-			"Service %q has no selector: give it labels of spec.template.metadata.labels", service.Name))
+		return fmt.Sprintf("Service %q has no selector: give it labels of spec.template.metadata.labels", service.Name)
 	case w.template != nil && !labels.SelectorFromSet(base).Matches(labels.Set(w.template.Labels)):
-		w.problem(v1alpha1.ReasonServiceMismatch, path, fmt.Sprintf(
+		return fmt.Sprintf(
 			"Service %q selects %s, and spec.template.metadata.labels has %s: write a selector that matches these labels",
-			service.Name, base, labels.Set(w.template.Labels)))
+			service.Name, base, labels.Set(w.template.Labels))
 	}
+	return ""
 }
 
 // checkStandby finds out whether a standby Service that we did not make may be used: nobody else controls it, and it has the

@@ -106,6 +106,20 @@ func serviceWrongs() map[string]wrong {
 			words:  []string{"spec.services.active", "app=other", "app=web", "write a selector"},
 			mend:   selector(map[string]string{"app": "web"}),
 		},
+		"active Service is a name elsewhere": {
+			spoil: func(h *harness) {
+				alter(h, "web", &corev1.Service{}, func(s *corev1.Service) {
+					s.Spec.Type, s.Spec.ExternalName, s.Spec.Ports = corev1.ServiceTypeExternalName, "example.com", nil
+				})
+			},
+			reason: v1alpha1.ReasonServiceMismatch,
+			words:  []string{"spec.services.active", "ExternalName", "name one of type ClusterIP"},
+			mend: func(h *harness) {
+				alter(h, "web", &corev1.Service{}, func(s *corev1.Service) {
+					s.Spec.Type, s.Spec.ExternalName, s.Spec.Ports = corev1.ServiceTypeClusterIP, "", builder.Service("", "web", "web").Spec.Ports
+				})
+			},
+		},
 		"active Service selects nothing": {
 			spoil:  selector(nil),
 			reason: v1alpha1.ReasonServiceMismatch,
