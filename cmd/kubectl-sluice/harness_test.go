@@ -37,11 +37,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
+
 // golden compares a text with testdata/<name>.txt.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".txt")
-	if flag.Lookup("rewrite").Value.String() == "true" {
+	if rewriting() {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}

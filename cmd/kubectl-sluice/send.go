@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,9 +64,14 @@ func (e *environment) send(ctx context.Context, name, action string, s sending) 
 		return t.gone()
 	case err != nil:
 		return t.explain(ctx, err)
-	case !answer.Accepted:
-		return fmt.Errorf("rollout %q, revision %s: %s", name, sent.Revision, answer.Message)
 	}
-	fmt.Fprintf(e.Out, "rollout %q, revision %s: %s\n", name, sent.Revision, answer.Message)
+	said := fmt.Sprintf("rollout %q: %s", name, answer.Message)
+	if !strings.Contains(answer.Message, sent.Revision) {
+		said = fmt.Sprintf("rollout %q, revision %s: %s", name, sent.Revision, answer.Message)
+	}
+	if !answer.Accepted {
+		return errors.New(said)
+	}
+	fmt.Fprintln(e.Out, said)
 	return nil
 }

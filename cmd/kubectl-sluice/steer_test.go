@@ -22,27 +22,27 @@ func TestCommandsAreSentAndAnswered(t *testing.T) {
 	}{
 		"promote": {
 			args: []string{"promote", "web"}, rollout: rollout("web", stepping), wantAnnotation: "promote/tp5zq6bhsr/7",
-			wantOut: "rollout \"web\", revision tp5zq6bhsr: step 1/2 of revision tp5zq6bhsr may go on\n",
+			wantOut: "rollout \"web\": step 1/2 of revision tp5zq6bhsr may go on\n",
 		},
 		"promote by its full name": {
 			args: []string{"promote", "rollout.sluice.dev/web"}, rollout: rollout("web", stepping),
-			wantAnnotation: "promote/tp5zq6bhsr/7", wantOut: "rollout \"web\", revision tp5zq6bhsr: step 1/2 of revision tp5zq6bhsr may go on\n",
+			wantAnnotation: "promote/tp5zq6bhsr/7", wantOut: "rollout \"web\": step 1/2 of revision tp5zq6bhsr may go on\n",
 		},
 		"promote --full": {
 			args: []string{"promote", "web", "--full"}, rollout: rollout("web", stepping), wantAnnotation: "promote-full/tp5zq6bhsr/7",
-			wantOut: "rollout \"web\", revision tp5zq6bhsr: revision tp5zq6bhsr is promoted without the steps after step 1/2\n",
+			wantOut: "rollout \"web\": revision tp5zq6bhsr is promoted without the steps after step 1/2\n",
 		},
 		"promote --skip-step": {
 			args: []string{"promote", "web", "--skip-step"}, rollout: rollout("web", stepping), wantAnnotation: "skip-step/tp5zq6bhsr/7",
-			wantOut: "rollout \"web\", revision tp5zq6bhsr: step 1/2 of revision tp5zq6bhsr is skipped\n",
+			wantOut: "rollout \"web\": step 1/2 of revision tp5zq6bhsr is skipped\n",
 		},
 		"abort": {
 			args: []string{"abort", "web"}, rollout: rollout("web", stepping), wantAnnotation: "abort/tp5zq6bhsr/7",
-			wantOut: "rollout \"web\", revision tp5zq6bhsr: revision tp5zq6bhsr is aborted at step 1/2; traffic goes back to c9x4wlnd7f\n",
+			wantOut: "rollout \"web\": revision tp5zq6bhsr is aborted at step 1/2; traffic goes back to c9x4wlnd7f\n",
 		},
 		"retry": {
 			args: []string{"retry", "web"}, rollout: rollout("web", aborted), wantAnnotation: "retry/tp5zq6bhsr/7",
-			wantOut: "rollout \"web\", revision tp5zq6bhsr: revision tp5zq6bhsr is released again from its first step\n",
+			wantOut: "rollout \"web\": revision tp5zq6bhsr is released again from its first step\n",
 		},
 		"restart": {
 			args: []string{"restart", "web"}, rollout: rollout("web"), wantAnnotation: "restart/c9x4wlnd7f/7",
@@ -77,7 +77,7 @@ func TestCommandsThatFail(t *testing.T) {
 	}{
 		"refused by the controller": {
 			args: []string{"abort", "web"}, rollout: rollout("web", stepping), funcs: overtaken, wantCode: exitFailed,
-			wantErr: "error: rollout \"web\", revision tp5zq6bhsr: abort of tp5zq6bhsr ignored: the template has changed\n",
+			wantErr: "error: rollout \"web\": abort of tp5zq6bhsr ignored: the template has changed\n",
 		},
 		"in the wrong state": {
 			args: []string{"abort", "web"}, rollout: rollout("web"), funcs: controller(), wantCode: exitFailed,

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/builder"
+)
+
+const manual = "../../docs/cli.md"
+
+func TestManualHasEveryCommandAndFlag(t *testing.T) {
+	page, err := os.ReadFile(manual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newTerminal(t, controller())
+	for _, cmd := range commands(newRoot(c.environment)) {
+		if cmd.HasSubCommands() {
+			continue
+		}
+		row := "| `" + strings.TrimSuffix(strings.TrimPrefix(cmd.UseLine(), "kubectl sluice "), " [flags]") + "` |"
+		_, text, found := strings.Cut(string(page), "\n"+row)
+		if !found {
+			t.Errorf("%s has no row %q", manual, row)
+			continue
+		}
+		text, _, _ = strings.Cut(text, "\n")
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			// Those of every command, of every command with -o, and, below the table, of those that wait for an answer.
+			shared := []string{"help", "template", "allow-missing-template-keys", "show-managed-fields"}
+			if cmd.Flags().Lookup("wait") != nil {
+				shared = append(shared, "wait", "timeout")
+			}
+			if !slices.Contains(shared, f.Name) && !strings.Contains(text, "--"+f.Name) {
+				t.Errorf("%s does not say what --%s of %q does", manual, f.Name, cmd.CommandPath())
+			}
+		})
+	}
+}
+
+// TestManualIsTrue runs the examples of the manual, each block on a namespace of its own.
+func TestManualIsTrue(t *testing.T) {
+	page, err := os.ReadFile(manual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "```console\n", "```\n"
+	blocks := strings.Split(string(page), begin)
+	for i, block := range blocks[1:] {
+		example, rest, found := strings.Cut(block, end)
+		if !found {
+			t.Fatalf("example %d of %s does not end:\n%s", i+1, manual, block)
+		}
+		blocks[i+1] = playExample(t, example) + end + rest
+	}
+	played := strings.Join(blocks, begin)
+	if rewriting() {
+		if err := os.WriteFile(manual, []byte(played), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(page), played); diff != "" {
+		t.Errorf("run the test with -rewrite if this is right (-%s +output):\n%s", manual, diff)
+	}
+}
+
+// playExample runs the commands of an example, and returns them with what a person would see.
+func playExample(t *testing.T, example string) string {
+	t.Helper()
+	c := newTerminal(t, controller(), manualNamespace()...)
+	c.clock = hurried{clocktesting.NewFakeClock(now())}
+	var seen bytes.Buffer
+	c.Out, c.ErrOut = &seen, &seen
+	for line := range strings.Lines(example) {
+		prompt, isCommand := strings.CutPrefix(line, "$ kubectl sluice ")
+		if !isCommand {
+			continue
+		}
+		arguments, wantsCode := strings.CutSuffix(strings.TrimSpace(prompt), "; echo $?")
+		seen.WriteString(line)
+		if code := c.run(t, strings.Fields(arguments)...); wantsCode {
+			fmt.Fprintln(&seen, code)
+		}
+	}
+	return seen.String()
+}
+
+// manualNamespace is what the examples of the manual are run on.
+func manualNamespace() []client.Object {
+	checkout := rollout("checkout", image("shop/checkout:v7"))
+	search := rollout("search", image("shop/search:v5"), aborted, func(r *v1alpha1.Rollout) {
+		why := "analysis step-1 failed at step 1/2: success-rate: 0.81 failed result >= 0.95 in 3 of 3 measurements, limit 2"
+		r.Status.Step, r.Status.Weight, r.Status.UpdatedReplicas, r.Status.State.Message = "1/2", "0", 0, why
+		r.Status.Message = "revision " + candidate + " is aborted: " + why + "; stable is " + stable + "; retry it, or change the template"
+	})
+	objects := []client.Object{checkout, search}
+	for _, object := range release() {
+		if r, is := object.(*v1alpha1.Rollout); is {
+			image("shop/web:v3")(r)
+			r.Status.UpdatedReplicas = 1
+		}
+		objects = append(objects, object)
+	}
+	return objects
+}
+
+// image is the only one of a Rollout.
+func image(reference string) func(*v1alpha1.Rollout) {
+	return func(r *v1alpha1.Rollout) {
+		r.Spec.Template = builder.Rollout(r.Name).Image(reference).Obj().Spec.Template
+	}
+}
