@@ -32,7 +32,7 @@ const (
 func TestControllerIsKilledInEveryStep(t *testing.T) {
 	e := newEnv(t, "killed")
 	const pause = 5 * time.Second
-	e.install(canary(analysed(20), pausing(50, pause), analysed(80)))
+	e.install(canary(analysed(20), pausing(pause), analysed(80)))
 	e.load()
 	from := e.mark()
 
@@ -102,17 +102,18 @@ func (e *env) gatesBegunOnce(steps int) {
 // pauseOf gives when the gates of a step began, and when the traffic of the next had moved.
 func (e *env) pauseOf(step int32) (shifted, gates time.Time) {
 	e.t.Helper()
-	for _, r := range e.watched.all() {
+	all := e.watched.all()
+	for _, r := range all {
+		if atGates(step)(&r) {
+			gates = r.Status.State.GatesAt.Time
+		}
+	}
+	next := slices.IndexFunc(all, func(r v1alpha1.Rollout) bool {
 		state := r.Status.State
-		if state.Stage != v1alpha1.StageStepping {
-			continue
-		}
-		if state.Step == step && !state.GatesAt.IsZero() {
-			gates = state.GatesAt.Time
-		}
-		if state.Step == step+1 && !gates.IsZero() && state.ShiftedAt.After(gates) && shifted.IsZero() {
-			shifted = state.ShiftedAt.Time
-		}
+		return state.Stage == v1alpha1.StageStepping && state.Step == step+1 && state.ShiftedAt.After(gates)
+	})
+	if next >= 0 {
+		shifted = all[next].Status.State.ShiftedAt.Time
 	}
 	if shifted.IsZero() || gates.IsZero() {
 		e.t.Errorf("step %d and the next were not seen", step)

@@ -38,7 +38,7 @@ func TestPrometheusStopsDuringAnalysis(t *testing.T) {
 	if rollout := e.rollout(t.Context()); !atGates(0)(rollout) {
 		t.Errorf("the release went on without a verdict: %s", summary(rollout))
 	}
-	e.share(v2, 20, 10)
+	e.share(20)
 
 	e.component(t, "start", "prometheus")
 	e.await("v2 is promoted", healthy)
@@ -65,7 +65,7 @@ func TestPodOfTheCandidateIsLostAtHalfTheTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.candidateIsWhole(revision, pod.Name)
-	e.share(v2, 50, 10)
+	e.share(50)
 	e.noFailures(from)
 
 	// A process that dies at once takes its connections with it. Nobody can save the requests that are sent to it until
@@ -82,7 +82,7 @@ func TestPodOfTheCandidateIsLostAtHalfTheTraffic(t *testing.T) {
 	})
 	e.candidateIsWhole(revision, "")
 	restarted := e.mark()
-	e.share(v2, 50, 10)
+	e.share(50)
 	e.says(0, []string{revision}, "promote", workload.Name)
 	e.outcome(e.await("v2 is promoted", healthy), v1alpha1.OutcomePromoted, v1alpha1.ReasonPromoted)
 	e.onlyStable()
@@ -130,7 +130,7 @@ func TestRouteIsDeletedInMidFlightAndComesBack(t *testing.T) {
 	})
 	e.answered()
 	from := e.mark()
-	e.share(v2, 50, 10)
+	e.share(50)
 	e.says(0, nil, "promote", workload.Name)
 	e.await("v2 is promoted", healthy)
 	e.onlyStable()
@@ -167,7 +167,7 @@ func (e *env) deleteRoute() {
 	rollout := e.await("the Rollout misses its route", func(r *v1alpha1.Rollout) bool {
 		return containsAll(r.Status.Message, []string{field, workload.Name})
 	})
-	e.condition(rollout, v1alpha1.ConditionReady, v1alpha1.ReasonRouteNotFound, field)
+	e.notReady(rollout, v1alpha1.ReasonRouteNotFound, field)
 	e.event(v1alpha1.ReasonRouteNotFound, field)
 }
 

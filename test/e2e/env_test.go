@@ -283,12 +283,12 @@ func (e *env) says(wantCode int, wantFragments []string, args ...string) {
 	}
 }
 
-// condition holds what the Rollout says of itself.
-func (e *env) condition(r *v1alpha1.Rollout, kind, wantReason string, fragments ...string) {
+// notReady holds what the condition Ready says.
+func (e *env) notReady(r *v1alpha1.Rollout, wantReason string, fragments ...string) {
 	e.t.Helper()
-	got := meta.FindStatusCondition(r.Status.Conditions, kind)
+	got := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
 	if got == nil || got.Reason != wantReason || !containsAll(got.Message, fragments) || got.ObservedGeneration != r.Generation {
-		e.t.Errorf("condition %s is %+v, want reason %s with %q for generation %d", kind, got, wantReason, fragments, r.Generation)
+		e.t.Errorf("condition Ready is %+v, want reason %s with %q for generation %d", got, wantReason, fragments, r.Generation)
 	}
 }
 

@@ -23,7 +23,7 @@ const quietFor = 2 * time.Minute
 // what the controller asks of the API server. Its lease and its watches are how it stays alive and are not counted.
 func TestQuietOnceConverged(t *testing.T) {
 	routed := newEnv(t, "quiet-canary")
-	routed.install(canary(pausing(50, time.Second)))
+	routed.install(canary(pausing(time.Second)))
 	ratio := newEnv(t, "quiet-ratio")
 	ratio.install(v1alpha1.Strategy{RollingUpdate: &v1alpha1.RollingUpdateStrategy{}}, withoutRoutes)
 	gone := newEnv(t, "quiet-aborted")

@@ -24,13 +24,13 @@ func canary(steps ...v1alpha1.CanaryStep) v1alpha1.Strategy {
 	}}
 }
 
-// untilPromoted is a step that waits for a person, and pausing one that waits for a time.
+// untilPromoted is a step that waits for a person, and pausing one that gives half the traffic for a time.
 func untilPromoted(weight int32) v1alpha1.CanaryStep {
 	return v1alpha1.CanaryStep{Weight: ptr.To(intstr.FromInt32(weight)), Pause: &v1alpha1.Pause{}}
 }
 
-func pausing(weight int32, d time.Duration) v1alpha1.CanaryStep {
-	return v1alpha1.CanaryStep{Weight: ptr.To(intstr.FromInt32(weight)), Pause: &v1alpha1.Pause{
+func pausing(d time.Duration) v1alpha1.CanaryStep {
+	return v1alpha1.CanaryStep{Weight: ptr.To(intstr.FromInt32(50)), Pause: &v1alpha1.Pause{
 		Duration: &metav1.Duration{Duration: d},
 	}}
 }
@@ -48,7 +48,7 @@ func TestGoodCanaryIsPromoted(t *testing.T) {
 
 	e.release(good(v2))
 	e.await("half the traffic", atGates(1))
-	e.share(v2, 50, 10)
+	e.share(50)
 	e.outcome(e.await("v2 is promoted", healthy), v1alpha1.OutcomePromoted, v1alpha1.ReasonPromoted)
 	e.onlyStable()
 
@@ -73,7 +73,7 @@ func TestBadCanaryIsAborted(t *testing.T) {
 
 	e.only(v1)
 	e.outcome(rollout, v1alpha1.OutcomeAborted, v1alpha1.ReasonAnalysisFailed)
-	e.condition(rollout, v1alpha1.ConditionReady, v1alpha1.ReasonAnalysisFailed, "success-rate")
+	e.notReady(rollout, v1alpha1.ReasonAnalysisFailed, "success-rate")
 	e.event(v1alpha1.ReasonAnalysisFailed, "traffic goes back to "+rollout.Status.StableRevision)
 	e.onlyStable()
 	e.noFailures(from, v3)

@@ -20,7 +20,7 @@ func withoutRoutes(spec *v1alpha1.RolloutSpec) { spec.Traffic = nil }
 func TestCanaryByRatioOfPods(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "ratio")
-	strategy := canary(untilPromoted(25), pausing(50, time.Second))
+	strategy := canary(untilPromoted(25), pausing(time.Second))
 	strategy.Canary.ScaleDownDelay = nil
 	strategy.Canary.MaxSurge = ptr.To(intstr.FromInt32(1))
 	strategy.Canary.MaxUnavailable = ptr.To(intstr.FromInt32(0))
@@ -47,7 +47,7 @@ func TestCanaryByRatioOfPods(t *testing.T) {
 func TestCanaryByRatioOfPodsIsAborted(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "ratio-bad")
-	strategy := canary(analysed(25), pausing(50, time.Second))
+	strategy := canary(analysed(25), pausing(time.Second))
 	strategy.Canary.ScaleDownDelay = nil
 	strategy.Canary.MaxUnavailable = ptr.To(intstr.FromInt32(0))
 	e.install(strategy, withoutRoutes)

@@ -20,12 +20,12 @@ func TestPromoteByHand(t *testing.T) {
 	e.release(good(v2))
 	rollout := e.await("v2 waits for a person", atGates(0))
 	revision := rollout.Status.UpdateRevision
-	e.share(v2, 25, 10)
+	e.share(25)
 	e.says(124, nil, "status", workload.Name, "--watch=false")
 	e.says(0, nil, "status", workload.Name, "--pause-ok", "--timeout", "10s")
 	e.says(0, []string{revision}, "promote", workload.Name)
 	e.await("v2 waits again", atGates(1))
-	e.share(v2, 50, 10)
+	e.share(50)
 	e.says(0, []string{revision}, "promote", workload.Name)
 	e.says(0, []string{"Healthy"}, "status", workload.Name, "--timeout", "2m")
 	e.outcome(e.await("v2 is promoted", healthy), v1alpha1.OutcomePromoted, v1alpha1.ReasonPromoted)
@@ -64,7 +64,7 @@ func TestAbortByHand(t *testing.T) {
 func TestRestartAndUndo(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "restart")
-	before := e.install(canary(pausing(50, scaleDownDelay)))
+	before := e.install(canary(pausing(scaleDownDelay)))
 	e.load()
 	from := e.mark()
 	old := map[string]bool{}

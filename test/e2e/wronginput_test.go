@@ -133,7 +133,7 @@ func (e *env) makeMistake(w wrong) {
 	rollout := e.await(w.name+": the Rollout says what is wrong", func(r *v1alpha1.Rollout) bool {
 		return containsAll(r.Status.Message, w.fragments)
 	})
-	e.condition(rollout, v1alpha1.ConditionReady, w.reason, w.fragments...)
+	e.notReady(rollout, w.reason, w.fragments...)
 	e.event(w.reason, w.fragments...)
 	e.edit(func(spec *v1alpha1.RolloutSpec) { *spec = right })
 	e.await(w.name+": the mistake is mended", healthy)
@@ -178,9 +178,9 @@ func TestAnalysisThatCannotMeasure(t *testing.T) {
 		rollout := e.await(c.template+": the Rollout says what is wrong", func(r *v1alpha1.Rollout) bool {
 			return atGates(0)(r) && containsAll(r.Status.Message, c.fragments)
 		})
-		e.condition(rollout, v1alpha1.ConditionReady, v1alpha1.ReasonWaitingForAnalysis, c.fragments...)
+		e.notReady(rollout, v1alpha1.ReasonWaitingForAnalysis, c.fragments...)
 		e.event(c.reason, c.fragments...)
-		e.share(v2, 20, 10)
+		e.share(20)
 		e.says(0, nil, "abort", workload.Name)
 		e.await(c.template+": v2 is aborted", aborted)
 		e.edit(func(spec *v1alpha1.RolloutSpec) { spec.Template = e.Template(good(v1)) })

@@ -169,11 +169,11 @@ func (w *world) release(image string) {
 	w.edit(func(r *v1alpha1.Rollout) { r.Spec.Template = builder.Rollout("web").Image(image).Obj().Spec.Template })
 }
 
-func (w *world) command(action, id string) {
+func (w *world) command(action string) {
 	w.t.Helper()
 	w.edit(func(r *v1alpha1.Rollout) {
 		r.Annotations = map[string]string{v1alpha1.AnnotationCommand: v1alpha1.Command{
-			Action: action, Revision: r.Status.State.Candidate, ID: id,
+			Action: action, Revision: r.Status.State.Candidate, ID: "1",
 		}.String()}
 	})
 }

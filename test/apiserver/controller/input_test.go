@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -136,6 +137,24 @@ func TestAStandbyServiceOfSomebodyElse(t *testing.T) {
 	if w.selected("web-standby") != "" {
 		t.Errorf("web-standby selects %s", w.selected("web-standby"))
 	}
+}
+
+// Of two Rollouts that name one Service the older keeps it, and the other goes on once the first lets it go.
+func TestTwoRolloutsOfOneService(t *testing.T) {
+	named := func(name, standby string) *v1alpha1.Rollout {
+		return builder.Rollout(name).Image(imageV1).Replicas(1).BlueGreen().
+			With(func(r *v1alpha1.Rollout) { r.Spec.Services = &v1alpha1.Services{Active: "web", Standby: standby} }).Obj()
+	}
+	w := start(t, service(), builder.Service("", "other", "first"), named("first", "first-standby"))
+	alter(w, "first", &v1alpha1.Rollout{}, func(r *v1alpha1.Rollout) { r.Spec.Replicas = new(int32) })
+	first := &v1alpha1.Rollout{}
+	w.get("first", first)
+	w.eventually("the next second", func() (bool, string) { return time.Since(first.CreationTimestamp.Time) > time.Second, "" })
+	w.make(named("web", "web-standby"))
+	w.stalls(v1alpha1.ReasonServiceMismatch, "spec.services", `Rollout "first"`)
+	w.calm()
+	alter(w, "first", first, func(r *v1alpha1.Rollout) { r.Spec.Services.Active = "other" })
+	w.reaches("healthy with the Service to itself", healthy)
 }
 
 func TestACommandThatCannotBeRead(t *testing.T) {

@@ -32,7 +32,7 @@ func TestQuiet(t *testing.T) {
 	w.reaches("healthy", healthy)
 	w.release(imageV2)
 	w.reaches("the first step", awaiting)
-	w.command(v1alpha1.ActionPromoteFull, "1")
+	w.command(v1alpha1.ActionPromoteFull)
 	w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
 	w.sizesAre(map[string]int32{imageV1: 0, imageV2: 4})
 	w.calm()

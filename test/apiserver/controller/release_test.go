@@ -52,7 +52,7 @@ func TestCanaryByRoute(t *testing.T) {
 	if w.weight() != 20 {
 		t.Errorf("weight %d at the first step", w.weight())
 	}
-	w.command(v1alpha1.ActionPromote, "1")
+	w.command(v1alpha1.ActionPromote)
 	w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
 	if w.weight() != 0 || w.selected("web") != w.rollout().Status.StableRevision {
 		t.Errorf("weight %d, web selects %s", w.weight(), w.selected("web"))
@@ -66,7 +66,7 @@ func TestCanaryByRatio(t *testing.T) {
 	w.release(imageV2)
 	w.reaches("the first step", awaiting)
 	w.sizesAre(map[string]int32{imageV1: 3, imageV2: 1})
-	w.command(v1alpha1.ActionPromote, "1")
+	w.command(v1alpha1.ActionPromote)
 	w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
 	w.sizesAre(map[string]int32{imageV1: 0, imageV2: 4})
 }
@@ -83,7 +83,7 @@ func TestBlueGreenBySelector(t *testing.T) {
 	if w.selected("web") != v1 || w.selected("web-standby") != status.UpdateRevision {
 		t.Errorf("web selects %s, web-standby %s", w.selected("web"), w.selected("web-standby"))
 	}
-	w.command(v1alpha1.ActionPromote, "1")
+	w.command(v1alpha1.ActionPromote)
 	status = w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
 	if w.selected("web") != status.StableRevision {
 		t.Errorf("web selects %s, want %s", w.selected("web"), status.StableRevision)
@@ -96,7 +96,7 @@ func TestAbort(t *testing.T) {
 	v1 := w.reaches("healthy", healthy).StableRevision
 	w.release(imageV2)
 	w.reaches("the first step", awaiting)
-	w.command(v1alpha1.ActionAbort, "1")
+	w.command(v1alpha1.ActionAbort)
 	status := w.reaches("aborted", func(s *v1alpha1.RolloutStatus) bool { return s.State.Stage == v1alpha1.StageAborted })
 	if status.Phase != v1alpha1.PhaseDegraded || w.weight() != 0 || status.StableRevision != v1 {
 		t.Errorf("phase %s, weight %d, stable %s", status.Phase, w.weight(), status.StableRevision)
@@ -158,7 +158,7 @@ func TestAnotherControllerGoesOn(t *testing.T) {
 	w.release(imageV2)
 	w.reaches("the first step", awaiting)
 	w.stop()
-	w.command(v1alpha1.ActionPromote, "1")
+	w.command(v1alpha1.ActionPromote)
 	w.startControllers()
 	w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
 	w.sizesAre(map[string]int32{imageV1: 0, imageV2: 4})
