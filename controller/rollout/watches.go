@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -75,6 +77,8 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 			RecoverPanic:            ptr.To(true),
 		}).
 		Watches(&v1alpha1.Rollout{}, abortsFirst{&handler.EnqueueRequestForObject{}}).
+		Watches(&v1alpha1.Rollout{}, handler.EnqueueRequestsFromMapFunc(r.namingServicesOf),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(),
 			&v1alpha1.Rollout{}, handler.OnlyControllerOwner())).
 		Watches(&v1alpha1.AnalysisRun{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(),
@@ -151,6 +155,15 @@ func requestFor(key types.NamespacedName) reconcile.Request {
 // namingService are the Rollouts that name a Service.
 func (r *Reconciler) namingService(ctx context.Context, obj client.Object) []reconcile.Request {
 	return r.indexed(ctx, obj.GetNamespace(), indexService, obj.GetName())
+}
+
+// namingServicesOf are the Rollouts that name a Service of another one: they wait for it to let go of that.
+func (r *Reconciler) namingServicesOf(ctx context.Context, obj client.Object) []reconcile.Request {
+	var out []reconcile.Request
+	for _, name := range servicesOf(obj) {
+		out = append(out, r.indexed(ctx, obj.GetNamespace(), indexService, name)...)
+	}
+	return slices.DeleteFunc(out, func(req reconcile.Request) bool { return req.Name == obj.GetName() })
 }
 
 // namingServiceOfSlice are the Rollouts that name the Service of an EndpointSlice.
