@@ -14,7 +14,7 @@ type pass struct {
 	Snapshot
 	state v1alpha1.RolloutState
 	plan  Plan
-	// sized are the sizes that this pass gave to revisions, without the spare pod of a restart.
+	// sized are the sizes that this pass gave to revisions, with the spare pod of a restart.
 	sized map[string]int32
 }
 

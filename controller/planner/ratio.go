@@ -33,6 +33,7 @@ func (p *pass) desiredShare() int32 {
 
 // rolled says whether pods have reached wanted sizes: the growing ones available, the shrinking ones gone.
 func (p *pass) rolled(want sizes) bool {
+	want = p.withSpare(want)
 	candidate, stable := p.revision(p.state.Candidate), p.revision(p.state.Stable)
 	done := candidate.steady() >= want.candidate && stable.Desired >= want.stable
 	for _, r := range p.Revisions {
@@ -51,6 +52,7 @@ func (p *pass) rolled(want sizes) bool {
 // Deployment does: new pods come as far as replicas + surge allows, and old ones go as far as replicas − unavailable
 // available ones remain.
 func (p *pass) roll(want sizes) {
+	want = p.withSpare(want)
 	room := p.Spec.Replicas + p.surge()
 	for _, r := range p.Revisions {
 		room -= max(r.Desired, r.Created)
@@ -73,8 +75,8 @@ func (p *pass) surge() int32 {
 // grow adds pods to a revision as far as there is room, and returns how many.
 func (p *pass) grow(hash string, want, room int32) int32 {
 	r := p.revision(hash)
-	p.sized[hash] = want - p.spare(r)
-	more := min(want-r.Desired, max(room, p.spare(r)))
+	p.sized[hash] = want
+	more := min(want-r.Desired, room)
 	if p.Spec.Exclusive && p.othersAlive(hash) {
 		more = 0
 	}
@@ -136,12 +138,8 @@ func (b *shrinkBudget) take(excess int32, r Revision) int32 {
 	return idle + serving
 }
 
-// wantedOf is the size of a revision among wanted sizes, with the spare pod of a restart.
+// wantedOf is the size of a revision among wanted sizes.
 func (p *pass) wantedOf(hash string, want sizes) int32 {
-	return p.wantedBare(hash, want) + p.spare(p.revision(hash))
-}
-
-func (p *pass) wantedBare(hash string, want sizes) int32 {
 	switch hash {
 	case p.state.Stable:
 		return want.stable

@@ -34,23 +34,66 @@ func wholeSecond(t time.Time) metav1.MicroTime {
 	return metav1.NewMicroTime(t.Add(time.Second - time.Microsecond).Truncate(time.Second))
 }
 
-// restart deletes as many outdated pods as availability allows, and forgets the request when none is left. While
-// traffic goes back to stable nothing is restarted.
+// withSpare adds the spare pod of a restart where pods share one Service: one for both revisions, and none where they have
+// a pod more than replicas already.
+func (p *pass) withSpare(want sizes) sizes {
+	if want.stable+want.candidate > p.Spec.Replicas {
+		return want
+	}
+	if spare := p.spare(p.revision(p.state.Stable)); spare > 0 && want.stable > 0 {
+		want.stable += spare
+	} else if want.candidate > 0 {
+		want.candidate += p.spare(p.revision(p.state.Candidate))
+	}
+	return want
+}
+
+// restart deletes as many outdated pods as availability allows, and forgets the request when none is left that will
+// stay. While traffic goes back to stable nothing is restarted.
 func (p *pass) restart() {
 	if p.state.RestartAt.IsZero() || p.State.RestartAt.IsZero() || p.state.Stage == v1alpha1.StageRetreating ||
 		!p.due(p.state.RestartAt, 0) {
 		return
 	}
 	var outdated int32
+	free := p.freeTogether()
 	for _, r := range p.Revisions {
-		outdated += r.Outdated
-		base, sized := p.sized[r.Hash]
-		free := r.Available - (base - p.givesWay())
-		if r.Outdated > 0 && sized && free > 0 {
-			p.do(RestartPods{Revision: r.Hash, Before: p.state.RestartAt.Time, Max: min(free, r.Outdated)})
+		if !p.part(r.Hash) {
+			continue
 		}
+		outdated += r.Outdated
+		if r.Desired != p.sized[r.Hash] {
+			continue // it is being scaled
+		}
+		if p.Spec.Mode != Ratio {
+			free = r.Available - (r.Desired - p.spare(r))
+		}
+		free -= p.restartPods(r, free)
 	}
 	if outdated == 0 {
 		p.state.RestartAt = metav1.MicroTime{}
 	}
+}
+
+// restartPods deletes outdated pods of a revision: as many available ones as are free to go, which it returns, and all
+// that are not available. Those cost nothing, and may be why somebody asks for a restart.
+func (p *pass) restartPods(r Revision, free int32) (serving int32) {
+	serving = min(max(0, free), r.OutdatedAvailable)
+	if n := r.Outdated - r.OutdatedAvailable + serving; n > 0 {
+		p.do(RestartPods{Revision: r.Hash, Before: p.state.RestartAt.Time, Max: n})
+	}
+	return serving
+}
+
+// freeTogether is how many available pods of the revisions behind one Service may go now; none while they are being
+// scaled, for that takes from the same limit.
+func (p *pass) freeTogether() int32 {
+	free := p.Spec.Unavailable - p.Spec.Replicas
+	for _, r := range p.Revisions {
+		if r.Desired != p.sized[r.Hash] {
+			return 0
+		}
+		free += r.steady()
+	}
+	return free
 }

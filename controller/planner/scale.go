@@ -48,8 +48,8 @@ func (p *pass) quiet() bool {
 // size brings one revision to a number of pods. Only the target can be created: only its template is known.
 func (p *pass) size(hash string, want int32, mayShrink bool) {
 	r := p.revision(hash)
-	p.sized[hash] = want
 	want += p.spare(r)
+	p.sized[hash] = want
 	switch {
 	case !p.exists(hash):
 		if hash == p.Target {

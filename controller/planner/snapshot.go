@@ -57,6 +57,8 @@ type Revision struct {
 	Refused string
 	// Outdated is the number of pods created before State.RestartAt. It is zero when no restart is asked for.
 	Outdated int32
+	// OutdatedAvailable is how many of the outdated pods are available.
+	OutdatedAvailable int32
 }
 
 // Service is a Service and the ready endpoints behind it.

@@ -153,27 +153,3 @@ func TestTheDeadline(t *testing.T) {
 		})
 	}
 }
-
-func TestARestartNeverCostsAvailability(t *testing.T) {
-	s := inStage(v1alpha1.StageIdle)
-	s.State.RestartAt = metav1.NewMicroTime(noon())
-	s.Standby.Revision, s.Route.Weight = "v1", 0
-	s.Revisions = s.Revisions[:1]
-	s.Revisions[0].Outdated = 4
-	if got := Next(s).String(); got != "scale v1 to 5 pods" {
-		t.Fatalf("first %q, want a spare pod", got)
-	}
-	s.Revisions[0].Desired, s.Revisions[0].Created = 5, 5
-	if got := Next(s).String(); got != "" {
-		t.Fatalf("then %q, before the spare pod is available", got)
-	}
-	s.Revisions[0].Available = 5
-	if got := Next(s).String(); got != "restart at most 1 pod of v1" {
-		t.Fatalf("then %q", got)
-	}
-	s.Revisions[0].Outdated = 0
-	plan := Next(s)
-	if got := plan.String(); got != "scale v1 to 4 pods" || !plan.State.RestartAt.IsZero() {
-		t.Fatalf("in the end %q, restart at %s", got, plan.State.RestartAt)
-	}
-}

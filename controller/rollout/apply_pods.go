@@ -11,24 +11,10 @@ import (
 	"github.com/sluice-dev/sluice/controller/planner"
 )
 
-// restartPods deletes pods that are older than the request, first those that are not available, and of the others the
-// oldest. Each is deleted as the very pod that was counted: a new one of the same name is another.
+// restartPods deletes pods that are older than the request. Each is deleted as the very pod that was counted: a new one
+// of the same name is another.
 func (r *Reconciler) restartPods(ctx context.Context, w *world, a planner.RestartPods) error {
-	pods := slices.DeleteFunc(slices.Clone(w.pods[a.Revision]), func(pod corev1.Pod) bool {
-		return !pod.CreationTimestamp.Time.Before(a.Before)
-	})
-	slices.SortFunc(pods, func(x, y corev1.Pod) int {
-		if a, b := w.available(&x), w.available(&y); a != b {
-			if b {
-				return -1
-			}
-			return 1
-		}
-		if olderThan(&x, &y) {
-			return -1
-		}
-		return 1
-	})
+	pods := w.outdated(a)
 	for i := range pods[:min(len(pods), int(a.Max))] {
 		err := r.writes.Delete(ctx, &pods[i], client.Preconditions{UID: &pods[i].UID})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
@@ -36,6 +22,22 @@ func (r *Reconciler) restartPods(ctx context.Context, w *world, a planner.Restar
 		}
 	}
 	return nil
+}
+
+// outdated are the pods that a restart may delete: first those that are not available, as the planner counts on, and of
+// the others the oldest.
+func (w *world) outdated(a planner.RestartPods) []corev1.Pod {
+	pods := slices.DeleteFunc(slices.Clone(w.pods[a.Revision]), func(pod corev1.Pod) bool {
+		return !pod.CreationTimestamp.Time.Before(a.Before)
+	})
+	slices.SortFunc(pods, func(x, y corev1.Pod) int {
+		first, second := w.available(&x), w.available(&y)
+		if !first && second || first == second && olderThan(&x, &y) {
+			return -1
+		}
+		return 1
+	})
+	return pods
 }
 
 // available says whether a pod has been ready for minReadySeconds.

@@ -1,12 +1,15 @@
 package rollout
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
 )
 
 func TestRestartReplacesEveryPod(t *testing.T) {
@@ -38,4 +41,44 @@ func (h *harness) podNames() map[string]bool {
 		out[pod.Name] = true
 	}
 	return out
+}
+
+// podOf is a pod that is so old, and that has been ready for so long; not at all when that is negative.
+func podOf(name string, now time.Time, old, ready time.Duration) corev1.Pod {
+	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(now.Add(-old))}}
+	if ready >= 0 {
+		pod.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(now.Add(-ready)),
+		}}
+	}
+	return pod
+}
+
+func TestPodsOfARestartAreCountedOneByOne(t *testing.T) {
+	now := time.Date(2030, time.June, 1, 12, 0, 0, 0, time.UTC)
+	w := &world{rollout: &v1alpha1.Rollout{Spec: v1alpha1.RolloutSpec{MinReadySeconds: 5}}}
+	w.snapshot.Now = now
+	w.pods = map[string][]corev1.Pod{"v1": {
+		podOf("young", now, 10*time.Second, 3*time.Second),
+		podOf("serving", now, time.Hour, 50*time.Minute),
+		podOf("oldest", now, 2*time.Hour, 50*time.Minute),
+		podOf("hanging", now, 30*time.Minute, -1),
+	}}
+	var got planner.Revision
+	for _, pod := range w.pods["v1"] {
+		w.countPod(&got, &pod, now.Add(-time.Minute))
+	}
+	if want := (planner.Revision{Created: 4, Ready: 3, Available: 2, Outdated: 3, OutdatedAvailable: 2}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if w.retry != 2*time.Second {
+		t.Errorf("another look after %s, want 2s, when the young pod has been ready for long enough", w.retry)
+	}
+	var order []string
+	for _, pod := range w.outdated(planner.RestartPods{Revision: "v1", Before: now.Add(-time.Minute)}) {
+		order = append(order, pod.Name)
+	}
+	if want := "hanging oldest serving"; strings.Join(order, " ") != want {
+		t.Errorf("%s go in this order, want %s", order, want)
+	}
 }
