@@ -94,7 +94,7 @@ func (r *Reconciler) resolve(ctx context.Context, w *world, g gate, candidate st
 	*planner.Problem, error,
 ) {
 	request := analysis.Request{
-		Args: g.analysis.Args, Gate: g.name, Rollout: w.rollout.Name, Namespace: w.rollout.Namespace,
+		Conditions: r.conditions, Args: g.analysis.Args, Gate: g.name, Rollout: w.rollout.Name, Namespace: w.rollout.Namespace,
 		CandidateHash: candidate, StableHash: w.snapshot.State.Stable,
 		ActiveService: w.snapshot.Active.Name, StandbyService: w.snapshot.Standby.Name,
 	}

@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/trafficrouting"
@@ -67,6 +68,8 @@ type Reconciler struct {
 	clock    clock.PassiveClock
 	settle   time.Duration
 	routes   routes
+	// conditions of metrics, which every pass tries, so that they are compiled once; nil compiles them anew.
+	conditions *analysis.Conditions
 }
 
 // Reconcile observes, plans, applies and records.

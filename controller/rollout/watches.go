@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
@@ -38,6 +39,8 @@ const (
 	lastRetry  = 5 * time.Second
 	// clusterTemplateKind is the kind of an analysis template for every namespace.
 	clusterTemplateKind = "ClusterAnalysisTemplate"
+	// conditionsKept is how many compiled conditions of metrics are kept, at about 10 kB each.
+	conditionsKept = 1024
 	// abortPriority puts an abort before everything else that waits.
 	abortPriority = 100
 )
@@ -59,6 +62,10 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	conditions, err := analysis.NewConditions(conditionsKept)
+	if err != nil {
+		return err
+	}
 	out := newWrites(mgr.GetClient(), mgr.GetCache(), mgr.GetAPIReader(), options.Clock)
 	r := &Reconciler{
 		cache:    mgr.GetCache(),
@@ -68,6 +75,8 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 		recorder: mgr.GetEventRecorder("sluice"),
 		clock:    options.Clock,
 		settle:   options.Settle,
+
+		conditions: conditions,
 	}
 	c, err := builder.ControllerManagedBy(mgr).
 		Named("rollout").
