@@ -49,6 +49,8 @@ func parse(args []string) (settings, error) {
 		return s, err
 	}
 	switch {
+	case flags.NArg() > 0:
+		return s, fmt.Errorf("%q is no flag, and the flags after it would be ignored: write --flag=value", flags.Arg(0))
 	case s.controllers.Settle < 0:
 		return s, fmt.Errorf("--settle-time=%s: write a duration of 0 or more, such as 2s", s.controllers.Settle)
 	case s.controllers.Concurrency < 1:

@@ -7,13 +7,16 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -65,13 +68,30 @@ func run(ctx context.Context, args []string) error {
 	if err := controller.Setup(ctx, mgr, s.controllers); err != nil {
 		return err
 	}
-	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
-		if err := add("ping", healthz.Ping); err != nil {
-			return err
-		}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("caches", filled(mgr.GetCache())); err != nil {
+		return err
 	}
 	logger.Info("starting", "version", version, "namespaces", s.namespaces)
 	return mgr.Start(ctx)
+}
+
+// probeTime is how long a probe waits for the caches: less than the second that a kubelet waits for an answer.
+const probeTime = 500 * time.Millisecond
+
+// filled is ready once everything that is watched has been read: a controller that may not read something, or whose API
+// server is away, never says that it can work. It does not ask who leads: a standby is ready to take over.
+func filled(caches cache.Cache) healthz.Checker {
+	return func(req *http.Request) error {
+		ctx, cancel := context.WithTimeout(req.Context(), probeTime)
+		defer cancel()
+		if !caches.WaitForCacheSync(ctx) {
+			return errors.New("what the controller watches has not been read yet; the log says why if that stays so")
+		}
+		return nil
+	}
 }
 
 func (s settings) logger() logr.Logger {
