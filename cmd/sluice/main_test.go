@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 func TestReadyOnceTheCachesAreFilled(t *testing.T) {
 	for _, synced := range []bool{false, true} {
 		ready := filled(&informertest.FakeInformers{Synced: ptr.To(synced)})
-		if err := ready(httptest.NewRequest("GET", "/readyz", nil)); (err == nil) != synced {
+		if err := ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); (err == nil) != synced {
 			t.Errorf("with caches that are filled: %v, the probe says %v", synced, err)
 		}
 	}
@@ -44,6 +45,9 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestParsedValues(t *testing.T) {
 	s, err := parse([]string{"--namespaces=a, b,", "--log-level=warn"})
 	if got := split(s.namespaces); err != nil || len(got) != 2 || got[1] != "b" || s.logLevel != slog.LevelWarn {
 		t.Errorf("namespaces %q, level %s, error %v", got, s.logLevel, err)
