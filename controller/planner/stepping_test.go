@@ -153,3 +153,20 @@ func TestTheDeadline(t *testing.T) {
 		})
 	}
 }
+
+// TestTheFirstReleaseIsLate holds that it is told of and not aborted, and that nobody looks again before something
+// happens.
+func TestTheFirstReleaseIsLate(t *testing.T) {
+	s := inStage(v1alpha1.StageInitial)
+	s.Revisions = []Revision{{Hash: "v2", Number: 1, Desired: 4, Created: 4, Ready: 1, Available: 1}}
+	s.Route.Weight = 0
+	s.State.ProgressAt, s.State.ProgressMark = metav1.NewMicroTime(noon().Add(-10*time.Minute)), 1
+	plan := Next(s)
+	if plan.State.Stage != v1alpha1.StageInitial || plan.Phase != v1alpha1.PhaseDegraded ||
+		plan.Why.Reason != v1alpha1.ReasonProgressDeadlineExceeded {
+		t.Errorf("stage %s, phase %s, %s", plan.State.Stage, plan.Phase, plan.Why.Reason)
+	}
+	if !plan.WakeAt.IsZero() {
+		t.Errorf("another look is wanted at %s, which is now or past", plan.WakeAt)
+	}
+}

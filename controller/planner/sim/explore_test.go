@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +103,25 @@ func TestEveryWorldIsSafeAndComesToRest(t *testing.T) {
 	}
 }
 
+// TestEveryFirstReleaseIsSafeAndComesToRest begins with nothing but the active Service.
+func TestEveryFirstReleaseIsSafeAndComesToRest(t *testing.T) {
+	for name, w := range scenarios() {
+		if !strings.HasSuffix(name, "late and retried") {
+			continue // what else differs is the budget
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w.Active.Exists = w.Services
+			w.Budget = Budget{Deadlines: 1, Scales: 1, Deaths: initialDeaths}
+			report := Explore(w, planner.Next, mostWorlds)
+			t.Logf("%d worlds, %d writes, %d crash points, %d stuck", report.Worlds, report.Writes, report.Crashes, report.Stuck)
+			for kind, first := range report.First {
+				t.Errorf("%d × %s", max(report.Violations[kind], report.Stuck), first)
+			}
+		})
+	}
+}
+
 // fault is a planner with one protection of the real one taken away, a world in which it matters, and the invariant
 // that must notice.
 type fault struct {
@@ -165,6 +185,9 @@ func faultsInPods() map[string]fault {
 				}
 			}
 		}), "SUM"},
+		"a pass that wants another one at once": {"rolling update, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			p.WakeAt = s.Now
+		}), "QUIET"},
 		"stable forgotten at the promotion": {"rolling update, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			if s.State.Stage == v1alpha1.StagePromoting {
 				p.Actions = append(p.Actions, planner.DeleteRevision{Revision: s.State.Stable})

@@ -276,6 +276,7 @@ func passInvariants(w *World, s planner.Snapshot, plan, again planner.Plan) []Vi
 	add("TOTAL", deterministic(plan, again))
 	add("ABORT-NOW", abortNow(w, s, plan))
 	add("STEP-MONO", stepMono(w, plan))
+	add("QUIET", quiet(s, plan))
 	return out
 }
 
@@ -287,12 +288,24 @@ func deterministic(plan, again planner.Plan) string {
 	return ""
 }
 
+// quiet: a pass that changes nothing does not ask for another one at once, and so for ever.
+func quiet(s planner.Snapshot, plan planner.Plan) string {
+	again := !plan.WakeAt.IsZero() && !plan.WakeAt.After(s.Now)
+	if again && len(plan.Actions) == 0 && plan.Command == nil && reflect.DeepEqual(plan.State, s.State) {
+		return "nothing is changed, and another look is wanted at once"
+	}
+	return ""
+}
+
 // abortNow: the first pass that learns of an abort begins with the write that takes traffic off the candidate, if the
 // candidate has traffic and stable can take it.
 func abortNow(w *World, s planner.Snapshot, plan planner.Plan) string {
 	learned := plan.State.Stage == v1alpha1.StageRetreating && w.State.Stage != v1alpha1.StageRetreating
+	if !learned {
+		return ""
+	}
 	want := w.wayBack(s)
-	if !learned || want == nil {
+	if want == nil {
 		return ""
 	}
 	if len(plan.Actions) == 0 {
