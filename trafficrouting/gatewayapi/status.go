@@ -21,8 +21,9 @@ type attachment struct {
 
 // Accepted says whether a route is in force as it was read: every parent in spec.parentRefs has an entry in
 // status.parents with Accepted and ResolvedRefs true for the generation of the route or a later one. Where several
-// controllers report on one parent, all must agree. No status, or one of an earlier generation, is no error: the
-// gateway has not come to it yet.
+// controllers report on one parent, all must agree; but a Gateway has one controller at a time, so that a report of an
+// earlier generation beside one of this generation was left by a controller that is gone, and does not count. No status,
+// or one of an earlier generation, is no error: the gateway has not come to it yet.
 //
 // The error is a *RouteError for a route that waiting will not help: one that a gateway refuses at this generation, with
 // the words of that gateway, or one that has no parent.
@@ -71,36 +72,65 @@ func (a attachment) defaultGateways() bool {
 	return scope != "" && scope != gatewayv1.GatewayDefaultScopeNone
 }
 
-// acceptedBy says whether all reports of one parent accept the route as it was read.
+// acceptedBy says whether the reports of one parent accept the route as it was read.
 func (a attachment) acceptedBy(p parent, route *unstructured.Unstructured) (bool, error) {
-	reports, accepted := 0, true
+	reports := map[answer]int{}
 	for _, s := range a.Status.Parents {
 		if parentOf(s.ParentRef, route.GetNamespace()) != p {
 			continue
 		}
-		reports++
-		for _, condition := range []gatewayv1.RouteConditionType{
-			gatewayv1.RouteConditionAccepted,
-			gatewayv1.RouteConditionResolvedRefs,
-		} {
-			c := meta.FindStatusCondition(s.Conditions, string(condition))
-			if c == nil || c.ObservedGeneration < route.GetGeneration() {
-				accepted = false
-				continue
-			}
-			if c.Status == metav1.ConditionFalse {
-				return false, refused(p, *c)
-			}
-			accepted = accepted && c.Status == metav1.ConditionTrue
+		said, err := answerOf(p, s, route.GetGeneration())
+		if err != nil {
+			return false, err
+		}
+		reports[said]++
+	}
+	return reports[accepts] > 0 && reports[undecided] == 0 && (reports[behind] == 0 || p.isGateway()), nil
+}
+
+// answer is what one controller says of a route, as long as it does not refuse it.
+type answer int
+
+const (
+	behind    answer = iota // nothing about this generation
+	undecided               // something about this generation, and not yet that it is in force
+	accepts
+)
+
+// answerOf reads one report. The error is a refusal.
+func answerOf(p parent, s gatewayv1.RouteParentStatus, generation int64) (answer, error) {
+	current, accepted := 0, 0
+	conditions := []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs}
+	for _, condition := range conditions {
+		c := meta.FindStatusCondition(s.Conditions, string(condition))
+		if c == nil || c.ObservedGeneration < generation {
+			continue
+		}
+		current++
+		switch c.Status {
+		case metav1.ConditionFalse:
+			return undecided, refused(p, *c)
+		case metav1.ConditionTrue:
+			accepted++
+		case metav1.ConditionUnknown:
 		}
 	}
-	return accepted && reports > 0, nil
+	switch {
+	case accepted == len(conditions):
+		return accepts, nil
+	case current > 0:
+		return undecided, nil
+	}
+	return behind, nil
 }
 
 func refused(p parent, c metav1.Condition) error {
 	return &RouteError{Reason: v1alpha1.ReasonRouteNotAccepted, Message: fmt.Sprintf(
 		"%s reports %s=False (%s): %s", p, c.Type, c.Reason, c.Message)}
 }
+
+// gatewayKind is the kind of a parent that names none.
+const gatewayKind = "Gateway"
 
 // parent is a reference to a parent with its defaults filled in, so that two can be compared.
 type parent struct {
@@ -111,13 +141,15 @@ type parent struct {
 func parentOf(ref gatewayv1.ParentReference, namespace string) parent {
 	return parent{
 		group:     string(ptr.Deref(ref.Group, gatewayv1.GroupName)),
-		kind:      string(ptr.Deref(ref.Kind, "Gateway")),
+		kind:      string(ptr.Deref(ref.Kind, gatewayKind)),
 		namespace: string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
 		name:      string(ref.Name),
 		section:   string(ptr.Deref(ref.SectionName, "")),
 		port:      ptr.Deref(ref.Port, 0),
 	}
 }
+
+func (p parent) isGateway() bool { return p.group == gatewayv1.GroupName && p.kind == gatewayKind }
 
 // String names the parent as a person would look for it.
 func (p parent) String() string {

@@ -82,10 +82,20 @@ func TestAccepted(t *testing.T) {
 				report("{name: internal, namespace: infra}", "Accepted=True@7 ResolvedRefs=True@7"),
 			wantMessage: "Gateway shop/public, section https reports Accepted=False (Why): because",
 		},
-		"two controllers on one parent, one behind": {
+		"a report that a controller of the gateway left when it was replaced": {
+			parentRefs: one, want: true,
+			parents: report("name: public", "Accepted=True@6 ResolvedRefs=False@6") +
+				report("name: public", "Accepted=True@7 ResolvedRefs=True@7"),
+		},
+		"two controllers on one parent, one not through": {
 			parentRefs: one,
 			parents: report("name: public", "Accepted=True@7 ResolvedRefs=True@7") +
-				report("name: public", "Accepted=True@6 ResolvedRefs=True@6"),
+				report("name: public", "Accepted=True@7 ResolvedRefs=True@6"),
+		},
+		"two meshes, one behind": {
+			parentRefs: "\n  - {group: '', kind: Service, name: web}",
+			parents: report("{group: '', kind: Service, name: web}", "Accepted=True@7 ResolvedRefs=True@7") +
+				report("{group: '', kind: Service, name: web}", "Accepted=True@6 ResolvedRefs=True@6"),
 		},
 		"two controllers on one parent, one refuses": {
 			parentRefs: one,
