@@ -32,6 +32,8 @@ func oneRollout(cmd *cobra.Command, args []string) error {
 		return usage(cmd, "the name of a rollout is missing; \"kubectl sluice list\" shows those there are")
 	case len(args) > 1:
 		return usage(cmd, "one rollout at a time: %s is too much", strings.Join(args[1:], " "))
+	case nameOf(args[0]) == "" || strings.Contains(nameOf(args[0]), "/"):
+		return usage(cmd, "%q is not the name of a rollout: write web or rollout/web", args[0])
 	}
 	return nil
 }

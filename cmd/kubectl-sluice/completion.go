@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,27 +30,34 @@ exec kubectl sluice __complete "$@"
 func addCompletion(e *environment, root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
-			cmd.Args, cmd.RunE = subcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			cmd.AddCommand(&cobra.Command{
-				Use:   "kubectl",
-				Short: "Print the program with which kubectl completes \"kubectl sluice\"",
-				Long: `Print the program with which kubectl completes "kubectl sluice", next to kubectl's own completion:
-
-  kubectl sluice completion kubectl > ~/.local/bin/kubectl_complete-sluice
-  chmod +x ~/.local/bin/kubectl_complete-sluice`,
-				Args:              nothing,
-				ValidArgsFunction: cobra.NoFileCompletions,
-				RunE: func(*cobra.Command, []string) error {
-					_, err := io.WriteString(e.Out, kubectlCompletion)
-					return err
-				},
-			})
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Args, cmd.RunE = subcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		cmd.AddCommand(newCompletionKubectl(e))
+		for _, shell := range cmd.Commands() {
+			shell.Args = nothing
 		}
 	}
 	// These cannot fail: the flags exist, and nothing else completes them.
 	_ = root.RegisterFlagCompletionFunc("namespace", e.completeNamespaces)
 	_ = root.RegisterFlagCompletionFunc("context", e.completeContexts)
+}
+
+func newCompletionKubectl(e *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubectl",
+		Short: "Print the program with which kubectl completes \"kubectl sluice\"",
+		Long: `Print the program with which kubectl completes "kubectl sluice", next to kubectl's own completion:
+
+  kubectl sluice completion kubectl > ~/.local/bin/kubectl_complete-sluice
+  chmod +x ~/.local/bin/kubectl_complete-sluice`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := io.WriteString(e.Out, kubectlCompletion)
+			return err
+		},
+	}
 }
 
 // completeOneRollout completes the only argument of a command: the name of a Rollout.
@@ -58,13 +66,7 @@ func (e *environment) completeOneRollout(cmd *cobra.Command, args []string, word
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return e.complete(cmd, word, func(ctx context.Context, t target) ([]string, error) {
-		list := &v1alpha1.RolloutList{}
-		err := t.client.List(ctx, list, client.InNamespace(t.key.Namespace))
-		names := make([]string, 0, len(list.Items))
-		for i := range list.Items {
-			names = append(names, list.Items[i].Name)
-		}
-		return names, err
+		return t.namesOf(ctx, &v1alpha1.RolloutList{}, client.InNamespace(t.key.Namespace))
 	})
 }
 
@@ -94,13 +96,7 @@ func isSet(args []string, container string) bool {
 
 func (e *environment) completeNamespaces(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return e.complete(cmd, word, func(ctx context.Context, t target) ([]string, error) {
-		list := &corev1.NamespaceList{}
-		err := t.client.List(ctx, list)
-		names := make([]string, 0, len(list.Items))
-		for i := range list.Items {
-			names = append(names, list.Items[i].Name)
-		}
-		return names, err
+		return t.namesOf(ctx, &corev1.NamespaceList{})
 	})
 }
 
@@ -109,11 +105,7 @@ func (e *environment) completeContexts(_ *cobra.Command, _ []string, word string
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	names := make([]string, 0, len(config.Contexts))
-	for name := range config.Contexts {
-		names = append(names, name)
-	}
-	return beginning(names, word), cobra.ShellCompDirectiveNoFileComp
+	return beginning(slices.Collect(maps.Keys(config.Contexts)), word), cobra.ShellCompDirectiveNoFileComp
 }
 
 // complete asks the cluster for words, and gives up on one that does not answer.

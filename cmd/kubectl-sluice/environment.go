@@ -66,7 +66,7 @@ func processEnvironment() *environment {
 			palette:  render.Palette(printers.AllowsColorOutput(os.Stdout)),
 			size:     sizeOf(os.Stdout),
 		},
-		version: version,
+		version: programVersion(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/go-logr/logr"
@@ -15,6 +16,18 @@ import (
 
 // version is set by the linker for a release.
 var version string
+
+// programVersion is the version of a release, or what the Go command knows of one that it has installed; empty when
+// neither says.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return ""
+}
 
 func main() {
 	// Errors are returned and shown; nothing is logged.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,15 +125,14 @@ func TestListWatch(t *testing.T) {
 
 // endedFirst hands out a watch that has ended as the first one of each kind, and afterwards those of the server.
 func endedFirst() interceptor.Funcs {
-	ended := map[string]bool{}
+	var ended sync.Map
 	return interceptor.Funcs{Watch: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
 		opts ...client.ListOption,
 	) (watch.Interface, error) {
 		kind := fmt.Sprintf("%T", list)
-		if ended[kind] {
+		if _, again := ended.LoadOrStore(kind, true); again {
 			return c.Watch(ctx, list, opts...)
 		}
-		ended[kind] = true
 		w := watch.NewRaceFreeFake()
 		w.Stop()
 		return w, nil
@@ -305,9 +305,11 @@ func TestVersion(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args    []string
 		funcs   interceptor.Funcs
+		change  func(*environment)
 		objects []client.Object
 		want    []string
 	}{
+		"of an unknown build":   {args: []string{"--client"}, change: func(e *environment) { e.version = "" }, want: []string{"Client:  unknown (go"}},
 		"of the client":         {args: []string{"--client"}, want: []string{"Client:  v1.2.3 (go"}},
 		"of everything":         {objects: []client.Object{controllerDeployment()}, want: []string{"Client:      v1.2.3 (go", "API:         sluice.dev/v1alpha1", "Controller:  ghcr.io/sluice-dev/sluice:v1.2.0 (sluice-system/sluice-controller, 1 of 2 ready)"}},
 		"without a controller":  {want: []string{"Controller:  none found"}},
@@ -318,6 +320,9 @@ func TestVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newTerminal(t, tc.funcs, tc.objects...)
+			if tc.change != nil {
+				tc.change(c.environment)
+			}
 			if code := c.run(t, append([]string{"version"}, tc.args...)...); code != exitDone {
 				t.Errorf("exit code %d: %s", code, c.err.String())
 			}

@@ -24,7 +24,7 @@ type sending struct {
 
 func (s *sending) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&s.wait, "wait", true, "Wait for the controller's answer.")
-	cmd.Flags().DurationVar(&s.timeout, "timeout", answerTimeout, "How long to wait for the controller's answer.")
+	cmd.Flags().DurationVar(&s.timeout, "timeout", answerTimeout, "How long to wait for the controller's answer; 0 is for ever.")
 }
 
 // steerer makes a command whose whole work is to send one action to the controller.

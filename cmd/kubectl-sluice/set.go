@@ -46,10 +46,10 @@ The container * stands for all of them.`,
 }
 
 func rolloutAndImages(cmd *cobra.Command, args []string) error {
-	switch {
-	case len(args) == 0:
-		return oneRollout(cmd, args)
-	case len(args) == 1:
+	if err := oneRollout(cmd, args[:min(len(args), 1)]); err != nil {
+		return err
+	}
+	if len(args) == 1 {
 		return usage(cmd, "what to set is missing: write <container>=<image>, such as app=shop/web:v2")
 	}
 	return nil

@@ -63,7 +63,8 @@ func (e *environment) status(ctx context.Context, name string, w waiting) error 
 	err = e.follower(t).Follow(ctx, t.key, w.timeout, look)
 	switch {
 	case errors.Is(err, command.ErrTimeout):
-		return fmt.Errorf("rollout %q was not done within %s: %w", name, w.timeout, err)
+		return fmt.Errorf("rollout %q was not done within %s; \"kubectl sluice get %s\" shows what it waits for: %w", name, w.timeout,
+			name, err)
 	case apierrors.IsNotFound(err) && lines.last != "":
 		return t.gone()
 	case err != nil:

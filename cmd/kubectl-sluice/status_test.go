@@ -128,7 +128,7 @@ func TestStatusTimesOut(t *testing.T) {
 	c.clock = hurried{clocktesting.NewFakeClock(now())}
 	c.expect(t, c.run(t, "status", "web", "--timeout=2m"), exitTimeout,
 		"Progressing (step 1/2, 20%): step 1/2: 1 of 2 pods are available\n",
-		"error: rollout \"web\" was not done within 2m0s: timed out\n")
+		"error: rollout \"web\" was not done within 2m0s; \"kubectl sluice get web\" shows what it waits for: timed out\n")
 }
 
 func TestStatusOfWhatGoesAway(t *testing.T) {

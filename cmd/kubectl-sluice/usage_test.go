@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,6 +34,9 @@ func TestUsageErrors(t *testing.T) {
 		"set image web =v2":    "\"=v2\" is not <container>=<image>, such as app=shop/web:v2\nSee \"kubectl sluice set image --help\".",
 		"set image web app=":   "\"app=\" is not <container>=<image>, such as app=shop/web:v2\nSee \"kubectl sluice set image --help\".",
 		"version -o xml":       "-o xml: write json or yaml\nSee \"kubectl sluice version --help\".",
+		"get deployment/web":   "\"deployment/web\" is not the name of a rollout: write web or rollout/web\nSee \"kubectl sluice get --help\".",
+		"set image ro/ a=b":    "\"ro/\" is not the name of a rollout: write web or rollout/web\nSee \"kubectl sluice set image --help\".",
+		"completion bash now":  "\"kubectl sluice completion bash\" takes no arguments, and now is one too many\nSee \"kubectl sluice completion bash --help\".",
 		"completion csh":       "\"csh\" is no command of \"kubectl sluice completion\"; did you mean \"zsh\" or \"bash\" or \"fish\"?\nSee \"kubectl sluice completion --help\".",
 		"--foo":                "unknown flag: --foo\nSee \"kubectl sluice --help\".",
 		"--to-revision=2 undo": "the name of a rollout is missing; \"kubectl sluice list\" shows those there are\nSee \"kubectl sluice undo --help\".",
@@ -43,7 +49,10 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
-	refused := fmt.Errorf("get: %w", syscall.ECONNREFUSED)
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	silent := &url.Error{Op: "Get", URL: "https://api", Err: os.ErrDeadlineExceeded}
+	untrusted := &url.Error{Op: "Get", URL: "https://api", Err: errors.New("certificate signed by unknown authority")}
+	const unreachable = "error: no API server answers: see whether --context or --kubeconfig choose the right cluster: "
 	for name, tc := range map[string]struct {
 		err     error
 		want    int
@@ -51,7 +60,9 @@ func TestExitCodes(t *testing.T) {
 	}{
 		"none":           {want: exitDone},
 		"any":            {err: errors.New("no luck"), want: exitFailed, wantErr: "error: no luck\n"},
-		"refused":        {err: target{}.explain(t.Context(), refused), want: exitFailed, wantErr: "error: no API server answers: see whether --context or --kubeconfig choose the right cluster: get: connection refused\n"},
+		"refused":        {err: target{}.explain(t.Context(), fmt.Errorf("get: %w", refused)), want: exitFailed, wantErr: unreachable + "get: dial tcp: connection refused\n"},
+		"no answer":      {err: target{}.explain(t.Context(), silent), want: exitFailed, wantErr: unreachable + "Get \"https://api\": i/o timeout\n"},
+		"not trusted":    {err: target{}.explain(t.Context(), untrusted), want: exitFailed, wantErr: "error: Get \"https://api\": certificate signed by unknown authority\n"},
 		"said already":   {err: &exitError{code: exitTimeout}, want: exitTimeout},
 		"wrapped silent": {err: fmt.Errorf("status: %w", &exitError{code: exitFailed}), want: exitFailed},
 	} {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -63,27 +62,25 @@ func newVersion(e *environment) *cobra.Command {
 func (e *environment) clientVersion() versions {
 	v := versions{Client: e.version, Platform: fmt.Sprintf("%s, %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)}
 	if v.Client == "" {
-		v.Client = "unknown (not a release)"
+		v.Client = "unknown"
 	}
 	return v
 }
 
 // clusterVersions asks the cluster. Not being allowed to see the controller is an answer as well.
 func (e *environment) clusterVersions(ctx context.Context, v *versions) error {
-	c, err := e.connect()
+	// No name: it is not about one Rollout.
+	t, err := e.target("")
 	if err != nil {
 		return err
 	}
-	_, err = c.RESTMapper().RESTMapping(v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind).GroupKind(), v1alpha1.GroupVersion.Version)
-	switch {
-	case meta.IsNoMatchError(err):
-		return notInstalled()
-	case err != nil:
-		return err
+	kind := v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind)
+	if _, err := t.client.RESTMapper().RESTMapping(kind.GroupKind(), kind.Version); err != nil {
+		return t.explain(ctx, err)
 	}
 	v.API = v1alpha1.GroupVersion.String()
 	deployments := &appsv1.DeploymentList{}
-	if err := c.List(ctx, deployments, client.MatchingLabels{
+	if err := t.client.List(ctx, deployments, client.MatchingLabels{
 		"app.kubernetes.io/name": "sluice", "app.kubernetes.io/component": "controller",
 	}); err != nil {
 		v.Controllers = []string{"unknown: " + message(err)}
