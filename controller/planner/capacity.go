@@ -14,16 +14,16 @@ func carries(replicas, ready int32) int32 {
 	return int32(min(int64(FullWeight), int64(FullWeight)*int64(ready)/int64(replicas)))
 }
 
-// requires is the number of candidate pods that a step asks for.
+// requires is the number of candidate pods that a step asks for: at least one where there is traffic, whatever the step
+// says, and none where there are no replicas.
 func (p *pass) requires(step Step) int32 {
-	switch step.Replicas {
-	case WhatTheWeightNeeds:
-		return need(p.Spec.Replicas, step.Weight)
-	case AllReplicas:
+	switch {
+	case step.Replicas == AllReplicas:
 		return p.Spec.Replicas
-	default:
-		return step.Replicas
+	case step.Replicas == WhatTheWeightNeeds || p.Spec.Replicas == 0:
+		return need(p.Spec.Replicas, step.Weight)
 	}
+	return max(step.Replicas, min(1, step.Weight))
 }
 
 // sizes are wanted numbers of pods of the two revisions; every other revision is wanted at 0.

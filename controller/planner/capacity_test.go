@@ -56,3 +56,24 @@ func TestRatio(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAStepRequires(t *testing.T) {
+	for name, row := range map[string]struct {
+		replicas int32
+		step     Step
+		want     int32
+	}{
+		"what the weight needs":             {10, Step{Weight: 250, Replicas: WhatTheWeightNeeds}, 3},
+		"all":                               {10, Step{Weight: 0, Replicas: AllReplicas}, 10},
+		"a number":                          {10, Step{Weight: 500, Replicas: 2}, 2},
+		"a number without traffic":          {10, Step{Replicas: 2}, 2},
+		"none without traffic":              {10, Step{}, 0},
+		"one at the least where traffic is": {10, Step{Weight: 1}, 1},
+		"a number, scaled to none":          {0, Step{Weight: 500, Replicas: 2}, 0},
+	} {
+		p := pass{Snapshot: Snapshot{Spec: Spec{Replicas: row.replicas}}}
+		if got := p.requires(row.step); got != row.want {
+			t.Errorf("%s: %d, want %d", name, got, row.want)
+		}
+	}
+}
