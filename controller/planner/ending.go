@@ -71,7 +71,7 @@ func (p *pass) promoting() {
 		return
 	}
 	candidate := p.state.Candidate
-	if p.Spec.Mode == Routed && p.Active.Revision == p.state.Stable && p.deserted() {
+	if p.deserted() {
 		p.watchDeadline()
 		return
 	}

@@ -170,3 +170,63 @@ func TestTheFirstReleaseIsLate(t *testing.T) {
 		t.Errorf("another look is wanted at %s, which is now or past", plan.WakeAt)
 	}
 }
+
+// switched is a blue/green release by selector, after the switch.
+func switched(change func(*Snapshot)) Snapshot {
+	s := canary()
+	s.Spec.Mode = Switch
+	s.Spec.Steps = []Step{{Replicas: AllReplicas}, {Weight: FullWeight, Replicas: AllReplicas, Gates: []Gate{{Kind: PersonGate}}}}
+	s.State.Step = 1
+	s.Revisions[1] = Revision{Hash: "v2", Number: 2, Desired: 4, Created: 4, Ready: 4, Available: 4}
+	s.Active.Revision, s.Active.Endpoints = "v2", []Endpoints{{Revision: "v2", Ready: 4}}
+	s.Standby.Endpoints = s.Active.Endpoints
+	change(&s)
+	return s
+}
+
+func TestBlueGreenBySelector(t *testing.T) {
+	dead := func(s *Snapshot) {
+		s.Revisions[1].Ready, s.Revisions[1].Available = 0, 0
+		s.Active.Endpoints, s.Standby.Endpoints = nil, nil
+	}
+	before := func(s *Snapshot) {
+		s.Active.Revision, s.Active.Endpoints = "v1", []Endpoints{{Revision: "v1", Ready: 4}}
+	}
+	for name, row := range map[string]struct {
+		snapshot Snapshot
+		does     string
+		reason   string
+	}{
+		"the switch has just been made": {switched(func(s *Snapshot) {
+			s.Active.Endpoints = nil
+		}), "", v1alpha1.ReasonSettling},
+		"after it, every pod of the candidate dies": {switched(dead), "point active at v1", v1alpha1.ReasonWaitingForEndpoints},
+		"while it is promoted": {switched(func(s *Snapshot) {
+			dead(s)
+			s.State.Stage = v1alpha1.StagePromoting
+		}), "point active at v1", v1alpha1.ReasonWaitingForEndpoints},
+		"and stable has none either": {switched(func(s *Snapshot) {
+			dead(s)
+			s.Revisions[0].Ready, s.Revisions[0].Available = 0, 0
+		}), "", v1alpha1.ReasonWaitingForPods},
+		"then it waits for its pods": {switched(func(s *Snapshot) {
+			dead(s)
+			before(s)
+		}), "", v1alpha1.ReasonWaitingForPods},
+		"spec.paused holds the switch": {switched(func(s *Snapshot) {
+			before(s)
+			s.Spec.Paused = true
+		}), "", v1alpha1.ReasonPaused},
+		"also when it is promoted in full": {switched(func(s *Snapshot) {
+			before(s)
+			s.State.Stage, s.State.Full, s.Spec.Paused = v1alpha1.StagePromoting, true, true
+		}), "", v1alpha1.ReasonPaused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := Next(row.snapshot)
+			if plan.String() != row.does || plan.Why.Reason != row.reason {
+				t.Errorf("%q because %s (%s), want %q because %s", plan, plan.Why.Reason, plan.Why.Message, row.does, row.reason)
+			}
+		})
+	}
+}

@@ -69,17 +69,37 @@ func (p *pass) reachRouted(step Step) bool {
 	return p.weigh(step)
 }
 
-// deserted takes the weight off a candidate that has no ready endpoint left while stable has one. It comes back when
-// the endpoints do.
+// deserted takes the traffic off a candidate that has nothing ready left while stable has. It comes back when the
+// endpoints do.
 func (p *pass) deserted() bool {
-	if p.Route.Weight == 0 || p.Standby.ready(p.state.Candidate) > 0 || p.Active.ready(p.state.Stable) == 0 ||
-		p.Spec.Replicas == 0 {
+	if p.Spec.Replicas == 0 || p.alive() {
 		return false
 	}
-	p.why(v1alpha1.ReasonWaitingForEndpoints, "%s: service %s has no ready endpoint of %s left; its traffic goes to %s until it has",
-		p.position(), p.Standby.Name, p.state.Candidate, p.state.Stable)
-	p.setWeight(0)
+	p.why(v1alpha1.ReasonWaitingForEndpoints, "%s: %s has no ready endpoint left; its traffic goes to %s until it has",
+		p.position(), p.state.Candidate, p.state.Stable)
+	if p.Active.Revision == p.state.Candidate {
+		p.settleOn(p.state.Stable, demand{urgent: true})
+	} else {
+		p.setWeight(0)
+	}
 	return true
+}
+
+// alive says whether the traffic of the candidate is where it should be: there is none, or something ready takes it, or
+// stable has nothing ready either. Right after a switch the endpoints of the active Service are not there yet, and the
+// pods are.
+func (p *pass) alive() bool {
+	candidate, stable := p.state.Candidate, p.state.Stable
+	switch {
+	case p.Spec.Mode == Ratio:
+		return true
+	case p.Active.Revision == candidate:
+		return p.revision(candidate).Ready+p.Active.ready(candidate)+p.Standby.ready(candidate) > 0 ||
+			min(p.revision(stable).Ready, p.revision(stable).Desired) == 0
+	case p.Spec.Mode == Switch:
+		return true
+	}
+	return p.Route.Weight == 0 || p.Standby.ready(candidate) > 0 || p.Active.ready(stable) == 0
 }
 
 // weigh gives the candidate the weight of a step, once enough of its pods can carry it.
@@ -137,6 +157,9 @@ func (p *pass) reachSwitch(step Step) bool {
 		return false
 	}
 	candidate, needed := p.state.Candidate, p.requires(step)
+	if p.deserted() {
+		return false
+	}
 	if step.Weight == 0 {
 		if p.Active.Revision != p.state.Stable {
 			p.settleOn(p.state.Stable, demand{urgent: true})
@@ -149,11 +172,7 @@ func (p *pass) reachSwitch(step Step) bool {
 		return !p.waitForPods(candidate, needed) && p.settleOn(candidate, demand{ready: needed})
 	}
 	p.calm(true)
-	switch {
-	case p.waitForPods(candidate, needed) || p.waitForEndpoints(p.Standby, candidate, needed):
-	case p.Spec.Paused:
-		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), candidate)
-	default:
+	if !p.waitForPods(candidate, needed) && !p.waitForEndpoints(p.Standby, candidate, needed) {
 		p.settleOn(candidate, demand{ready: needed})
 	}
 	return false
@@ -213,6 +232,10 @@ func (p *pass) free(d demand) bool {
 
 // repoint makes the active Service select a revision, once the revision is seen to be ready.
 func (p *pass) repoint(hash string, d demand) {
+	if p.Spec.Mode == Switch && p.Spec.Paused && !d.urgent {
+		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to go on", hash)
+		return
+	}
 	r := p.revision(hash)
 	ready := r.Ready
 	if p.Standby.Revision == hash && !d.urgent {
