@@ -3,8 +3,6 @@ package planner
 import (
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -100,8 +98,7 @@ func (p *pass) promote(how string) {
 	p.state.Stable = p.state.Candidate
 	p.rest()
 	if old != "" && old != p.state.Stable && p.Spec.ScaleDownDelay > 0 {
-		at := metav1.NewMicroTime(p.Now.Add(p.Spec.ScaleDownDelay))
-		p.state.ScaleDowns = append(p.state.ScaleDowns, v1alpha1.ScaleDown{Revision: old, At: at})
+		p.scaleDownLater(old)
 	}
 	p.why(v1alpha1.ReasonPromoted, "revision %s is stable: %s", p.state.Stable, how)
 	p.event(false, v1alpha1.ReasonPromoted, p.plan.Why.Message)

@@ -23,6 +23,7 @@ type pass struct {
 func Next(s Snapshot) Plan {
 	p := &pass{Snapshot: s, state: s.State, sized: map[string]int32{}}
 	p.state.ScaleDowns = append([]v1alpha1.ScaleDown(nil), s.State.ScaleDowns...)
+	p.turnBack()
 	p.answerCommand()
 	// A new release is persisted before anything is done for it: the attempt, which names its analyses, must be the
 	// same after a crash.
@@ -140,6 +141,25 @@ func (p *pass) why(reason, format string, args ...any) {
 func (p *pass) wakeAt(t time.Time) {
 	if p.plan.WakeAt.IsZero() || t.Before(p.plan.WakeAt) {
 		p.plan.WakeAt = t
+	}
+}
+
+// turnBack makes now of what is remembered as later than now: the clock went back, or another one was ahead. What counts
+// from there begins again, so that nothing ends early, and nothing waits for the time that the clock went back.
+func (p *pass) turnBack() {
+	for _, t := range []*metav1.MicroTime{&p.state.ProgressAt, &p.state.ShiftedAt, &p.state.GatesAt} {
+		if t.After(p.Now) {
+			*t = p.now()
+		}
+	}
+	if restart := wholeSecond(p.Now); p.state.RestartAt.After(restart.Time) {
+		p.state.RestartAt = restart
+	}
+	latest := metav1.NewMicroTime(p.Now.Add(p.Spec.ScaleDownDelay))
+	for i, d := range p.state.ScaleDowns {
+		if d.At.After(latest.Time) {
+			p.state.ScaleDowns[i].At = latest
+		}
 	}
 }
 

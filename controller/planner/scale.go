@@ -1,6 +1,12 @@
 package planner
 
-import "github.com/sluice-dev/sluice/api/v1alpha1"
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
 
 // sizeRelease sizes both revisions for a step, where Services keep them apart. Nothing shrinks before its traffic is
 // seen to have left and the data plane has settled.
@@ -69,6 +75,17 @@ func (p *pass) drain() {
 			p.do(ScaleRevision{Revision: r.Hash, Replicas: 0})
 		}
 	}
+}
+
+// mostScaleDowns is how many revisions may wait for their end at the same time; the status holds no more.
+const mostScaleDowns = 32
+
+// scaleDownLater keeps the pods of a revision for the scale-down delay. When too many revisions wait, those that have
+// waited for the longest go at once.
+func (p *pass) scaleDownLater(hash string) {
+	later := slices.DeleteFunc(p.state.ScaleDowns, func(d v1alpha1.ScaleDown) bool { return d.Revision == hash })
+	later = append(later, v1alpha1.ScaleDown{Revision: hash, At: metav1.NewMicroTime(p.Now.Add(p.Spec.ScaleDownDelay))})
+	p.state.ScaleDowns = later[max(0, len(later)-mostScaleDowns):]
 }
 
 // forgetScaleDowns drops the delays of revisions that are down, or that are wanted again.
