@@ -86,6 +86,9 @@ func (r *Reconciler) follow(ctx context.Context, w *world, actions []planner.Act
 			return err
 		}
 	}
+	if err := r.releaseUnnamed(ctx, w); err != nil {
+		return err
+	}
 	return r.forgetOldRuns(ctx, w)
 }
 

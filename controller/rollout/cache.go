@@ -94,6 +94,8 @@ const (
 	indexRoute = "sluice.route"
 	// indexTemplate finds the Rollouts that name an analysis template, as "kind/name".
 	indexTemplate = "sluice.template"
+	// indexRevision finds the Services that select a revision.
+	indexRevision = "sluice.revision"
 	// indexController finds what a Rollout controls, by its UID.
 	indexController = "sluice.controller"
 )
@@ -115,6 +117,7 @@ func Indexes() []Index {
 		{Object: &v1alpha1.Rollout{}, Name: indexRoute, Values: routesOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexTemplate, Values: templatesOf},
 		{Object: &discoveryv1.EndpointSlice{}, Name: indexService, Values: serviceOfSlice},
+		{Object: &corev1.Service{}, Name: indexRevision, Values: revisionOfService},
 		{Object: &appsv1.ReplicaSet{}, Name: indexController, Values: controllerOf},
 		{Object: &v1alpha1.AnalysisRun{}, Name: indexController, Values: controllerOf},
 	}
@@ -169,6 +172,14 @@ func serviceOfSlice(obj client.Object) []string {
 		return []string{name}
 	}
 	return nil
+}
+
+func revisionOfService(obj client.Object) []string {
+	service, ok := obj.(*corev1.Service)
+	if !ok || service.Spec.Selector[v1alpha1.LabelPodTemplateHash] == "" {
+		return nil
+	}
+	return []string{service.Spec.Selector[v1alpha1.LabelPodTemplateHash]}
 }
 
 func controllerOf(obj client.Object) []string {

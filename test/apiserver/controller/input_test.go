@@ -143,7 +143,9 @@ func TestAStandbyServiceOfSomebodyElse(t *testing.T) {
 func TestTwoRolloutsOfOneService(t *testing.T) {
 	named := func(name string) *v1alpha1.Rollout {
 		return builder.Rollout(name).Image(imageV1).Replicas(0).BlueGreen().
-			With(func(r *v1alpha1.Rollout) { r.Spec.Services = &v1alpha1.Services{Active: "web", Standby: name + "-standby"} }).Obj()
+			With(func(r *v1alpha1.Rollout) {
+				r.Spec.Services = &v1alpha1.Services{Active: "web", Standby: name + "-standby"}
+			}).Obj()
 	}
 	w := start(t, service(), named("first"))
 	first := &v1alpha1.Rollout{}
