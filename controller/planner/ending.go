@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -65,6 +66,7 @@ func (p *pass) promoting() {
 		return
 	}
 	if p.problem() {
+		p.rescale(p.step())
 		p.watchDeadline()
 		return
 	}
@@ -169,10 +171,10 @@ func (p *pass) idle() {
 	}
 }
 
-// keep holds stable at its size and under all traffic, and lets every other revision go. While something that the spec
-// names is missing, traffic is left alone.
+// keep holds stable at its size and under all traffic, and lets every other revision go. While a Service or a route is
+// not as it should be, traffic is left alone.
 func (p *pass) keep() (inPlace bool) {
-	if len(p.Problems) == 0 {
+	if !slices.ContainsFunc(p.Problems, Problem.ofTraffic) {
 		inPlace = p.settleOn(p.state.Stable, demand{urgent: true}) && p.previews(p.state.Stable)
 	}
 	if p.Spec.Mode == Ratio {

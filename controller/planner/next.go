@@ -192,6 +192,12 @@ func (p Problem) sentence() string {
 	return p.Field + ": " + p.Message
 }
 
+// ofTraffic says whether a problem stands in the way of traffic. An analysis that cannot be made stands in the way of a
+// release only.
+func (p Problem) ofTraffic() bool {
+	return p.Reason != v1alpha1.ReasonTemplateNotFound && p.Reason != v1alpha1.ReasonTemplateInvalid
+}
+
 // step is the current step, and the last one when the list became shorter.
 func (p *pass) step() Step {
 	return p.Spec.Steps[min(int(p.state.Step), len(p.Spec.Steps)-1)]

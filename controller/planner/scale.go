@@ -25,6 +25,28 @@ func (p *pass) sizeRelease(step Step) {
 	p.drain()
 }
 
+// rescale follows spec.replicas while a problem holds a release: with the share of traffic that there is, and without
+// pods for more. A spec that is no spec says nothing about pods.
+func (p *pass) rescale(step Step) {
+	replicas, candidate := p.Spec.Replicas, p.revision(p.state.Candidate)
+	if p.Problems[0].Reason == v1alpha1.ReasonInvalidSpec {
+		return
+	}
+	if p.Spec.Mode == Ratio {
+		p.roll(ratio(replicas, min(step.Weight, p.desiredShare()), p.Spec.Surge))
+		return
+	}
+	if p.Spec.Proportional {
+		p.size(p.state.Stable, p.carried(p.state.Stable), p.quiet())
+	} else {
+		p.size(p.state.Stable, replicas, true)
+	}
+	if p.exists(candidate.Hash) {
+		has := min(candidate.Desired, max(replicas, p.requires(step)))
+		p.size(candidate.Hash, max(has, p.carried(candidate.Hash)), p.quiet())
+	}
+}
+
 // sizeEnding sizes both revisions for a promotion: the candidate in full, stable for the share it still carries.
 func (p *pass) sizeEnding() {
 	p.size(p.state.Candidate, p.Spec.Replicas, true)

@@ -91,6 +91,7 @@ func (p *pass) deadlinePassed() bool {
 // observed in place and the data plane has settled.
 func (p *pass) reach(step Step) bool {
 	if p.problem() {
+		p.rescale(step)
 		return false
 	}
 	switch p.Spec.Mode {

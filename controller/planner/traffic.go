@@ -308,7 +308,7 @@ func (p *pass) fallBack(hash string) {
 		ready = min(ready, r.Ready)
 		weight = FullWeight - carries(p.Spec.Replicas, ready)
 	}
-	if p.Route.Weight == WeightUnknown || weight < p.Route.Weight {
+	if weight < p.Route.Weight || p.Route.Weight == WeightUnknown && weight < FullWeight {
 		p.setWeight(weight)
 		return
 	}
@@ -317,8 +317,12 @@ func (p *pass) fallBack(hash string) {
 	if ready == 0 {
 		reason = v1alpha1.ReasonStableLost
 	}
-	p.why(reason, "weight %s stays until more than %d of %s of %s are ready endpoints of service %s",
-		percent(p.Route.Weight), ready, pods(p.Spec.Replicas), hash, p.Active.Name)
+	stays := "the weight of each route"
+	if p.Route.Weight != WeightUnknown {
+		stays = "weight " + percent(p.Route.Weight)
+	}
+	p.why(reason, "%s stays until more than %d of %s of %s are ready endpoints of service %s",
+		stays, ready, pods(p.Spec.Replicas), hash, p.Active.Name)
 }
 
 // one is the least number of ready endpoints that traffic may go to; none are needed where there are no replicas.

@@ -17,12 +17,7 @@ import (
 	"github.com/sluice-dev/sluice/controller/planner"
 )
 
-// TestMain knows the flag -rewrite, which writes the transcripts in testdata anew. Commit a rewrite only if you can say
-// of every changed line why it changed.
-func TestMain(m *testing.M) {
-	flag.Bool("rewrite", false, "write the transcripts in testdata anew")
-	m.Run()
-}
+func TestMain(m *testing.M) { golden.Main(m) }
 
 // story is a release told from the outside: a spec, and what happens to it at which step.
 type story struct {
@@ -206,20 +201,7 @@ func (w World) perform(plan planner.Plan) World {
 func TestTranscripts(t *testing.T) {
 	for name, s := range stories() {
 		t.Run(name, func(t *testing.T) {
-			got := tell(t, s)
-			file := filepath.Join("testdata", name+".txt")
-			if flag.Lookup("rewrite").Value.String() == "true" {
-				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("the story has changed (-want +got); if it should have, run with -rewrite:\n%s", diff)
-			}
+			golden.Compare(t, filepath.Join("testdata", name+".txt"), tell(t, s))
 		})
 	}
 }

@@ -1,0 +1,70 @@
+package planner
+
+import (
+	"testing"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// TestAProblemHoldsTheRelease holds that a problem stops what it stands in the way of, and nothing else: scaling goes on,
+// and so does the way back, unless it is the traffic that cannot be moved.
+func TestAProblemHoldsTheRelease(t *testing.T) {
+	scaled := func(replicas int32, change func(*Snapshot)) Snapshot {
+		s := canary(Gate{Kind: PersonGate})
+		s.Spec.Replicas = replicas
+		change(&s)
+		return s
+	}
+	unchanged := func(*Snapshot) {}
+	ratio := func(s *Snapshot) {
+		s.Spec.Mode, s.Spec.Surge = Ratio, 1
+		s.Revisions[0] = Revision{Hash: "v1", Number: 1, Desired: 3, Created: 3, Ready: 3, Available: 3}
+	}
+	aborted := func(weight int32) Snapshot {
+		s := inStage(v1alpha1.StageAborted)
+		s.Route.Weight = weight
+		return s
+	}
+	for name, row := range map[string]struct {
+		snapshot Snapshot
+		reason   string
+		want     string
+	}{
+		"replicas rise":            {scaled(8, unchanged), v1alpha1.ReasonTemplateNotFound, "scale v1 to 8 pods; scale v2 to 2 pods"},
+		"replicas fall":            {scaled(3, unchanged), v1alpha1.ReasonTemplateNotFound, "scale v1 to 3 pods"},
+		"replicas fall to none":    {scaled(0, unchanged), v1alpha1.ReasonTemplateNotFound, "scale v1 to 0 pods; scale v2 to 0 pods"},
+		"replicas of a ratio rise": {scaled(8, ratio), v1alpha1.ReasonTemplateNotFound, "scale v1 to 6 pods; scale v2 to 2 pods"},
+		"nothing is made for it":   {scaled(4, func(s *Snapshot) { s.Revisions = s.Revisions[:1] }), v1alpha1.ReasonTemplateNotFound, ""},
+		"a promotion keeps its pods": {scaled(4, func(s *Snapshot) {
+			s.State.Stage, s.Revisions[1].Desired = v1alpha1.StagePromoting, 4
+		}), v1alpha1.ReasonRouteNotFound, ""},
+		"stable shrinks no further than its share": {scaled(8, func(s *Snapshot) {
+			s.Spec.Proportional, s.Revisions[0].Desired = true, 3
+		}), v1alpha1.ReasonTemplateNotFound, "scale v1 to 6 pods; scale v2 to 2 pods"},
+		"a spec that is none":                      {scaled(8, unchanged), v1alpha1.ReasonInvalidSpec, ""},
+		"after an abort the candidate goes":        {aborted(0), v1alpha1.ReasonTemplateNotFound, "point standby at v1"},
+		"and gets no traffic from somebody else":   {aborted(250), v1alpha1.ReasonTemplateInvalid, "set the weight of standby to 0%"},
+		"but traffic that cannot be moved is left": {aborted(250), v1alpha1.ReasonRouteNotFound, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := row.snapshot
+			s.Problems = []Problem{{Reason: row.reason, Message: "mend it"}}
+			if got := Next(s).String(); got != row.want {
+				t.Errorf("%q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// TestRoutesThatDisagree holds that an aborted revision gets no traffic while nobody knows how much it has.
+func TestRoutesThatDisagree(t *testing.T) {
+	s := inStage(v1alpha1.StageAborted)
+	s.Route.Weight = WeightUnknown
+	if got := Next(s).String(); got != "set the weight of standby to 0%" {
+		t.Errorf("%q, with stable ready", got)
+	}
+	s.Active.Endpoints = nil
+	if got := Next(s).String(); got != "" {
+		t.Errorf("%q, with nothing of stable ready", got)
+	}
+}
