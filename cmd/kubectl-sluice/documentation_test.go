@@ -8,13 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/builder"
+	"github.com/sluice-dev/sluice/test/golden"
 )
 
 const manual = "../../docs/cli.md"
@@ -64,16 +64,7 @@ func TestManualIsTrue(t *testing.T) {
 		}
 		blocks[i+1] = playExample(t, example) + end + rest
 	}
-	played := strings.Join(blocks, begin)
-	if rewriting() {
-		if err := os.WriteFile(manual, []byte(played), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(string(page), played); diff != "" {
-		t.Errorf("run the test with -rewrite if this is right (-%s +output):\n%s", manual, diff)
-	}
+	golden.Compare(t, manual, strings.Join(blocks, begin))
 }
 
 // playExample runs the commands of an example, and returns them with what a person would see.

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -29,33 +27,10 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/test/builder"
+	"github.com/sluice-dev/sluice/test/golden"
 )
 
-// TestMain adds the flag -rewrite: it rewrites testdata/*.txt with what the code does now.
-func TestMain(m *testing.M) {
-	flag.Bool("rewrite", false, "rewrite testdata/*.txt with what the code does now")
-	os.Exit(m.Run())
-}
-
-func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
-
-// golden compares a text with testdata/<name>.txt.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".txt")
-	if rewriting() {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("run the test with -rewrite if this is right (-want +got):\n%s", diff)
-	}
-}
+func TestMain(m *testing.M) { golden.Main(m) }
 
 const (
 	stable    = "c9x4wlnd7f"
@@ -144,7 +119,7 @@ func (c *terminal) expect(t *testing.T, code, wantCode int, wantOut, wantErr str
 func (c *terminal) expectGolden(t *testing.T, code, wantCode int, name string) {
 	t.Helper()
 	c.expect(t, code, wantCode, c.out.String(), "")
-	golden(t, name, c.out.String())
+	golden.Compare(t, filepath.Join("testdata", name+".txt"), c.out.String())
 }
 
 func (c *terminal) rolloutNamed(t *testing.T, name string) *v1alpha1.Rollout {

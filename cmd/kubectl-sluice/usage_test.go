@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/sluice-dev/sluice/test/golden"
 )
 
 func TestUsageErrors(t *testing.T) {
@@ -143,7 +145,7 @@ func commands(root *cobra.Command) []*cobra.Command {
 func TestHelp(t *testing.T) {
 	c := newTerminal(t, interceptor.Funcs{})
 	c.expect(t, c.run(t, "--help"), exitDone, c.out.String(), "")
-	golden(t, "help", c.out.String())
+	golden.Compare(t, "testdata/help.txt", c.out.String())
 	for _, cmd := range commands(newRoot(c.environment)) {
 		t.Run(cmd.CommandPath(), func(t *testing.T) {
 			c := newTerminal(t, interceptor.Funcs{})

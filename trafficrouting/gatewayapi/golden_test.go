@@ -2,7 +2,6 @@ package gatewayapi
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,13 +14,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/golden"
 )
 
-// TestMain adds the flag -rewrite: it rewrites testdata/*/want.yaml with what the code does now.
-func TestMain(m *testing.M) {
-	flag.Bool("rewrite", false, "rewrite testdata/*/want.yaml with what the code does now")
-	m.Run()
-}
+func TestMain(m *testing.M) { golden.Main(m) }
 
 // TestGolden renders testdata/*/in.yaml with the weight that its comment asks for, for the Services web and
 // web-standby, and compares the route with want.yaml. The first line of want.yaml says what was done.
@@ -34,20 +30,7 @@ func TestGolden(t *testing.T) {
 		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			route, split := readGolden(t, file)
-			got := renderGolden(t, route, split)
-			wantFile := filepath.Join(dir, "want.yaml")
-			if flag.Lookup("rewrite").Value.String() == "true" {
-				if err := os.WriteFile(wantFile, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(wantFile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("run the test with -rewrite if this is right (-want +got):\n%s", diff)
-			}
+			golden.Compare(t, filepath.Join(dir, "want.yaml"), renderGolden(t, route, split))
 		})
 	}
 }

@@ -1,14 +1,10 @@
 package render_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,31 +14,10 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/cmd/kubectl-sluice/render"
 	"github.com/sluice-dev/sluice/test/builder"
+	"github.com/sluice-dev/sluice/test/golden"
 )
 
-// TestMain adds the flag -rewrite: it rewrites testdata/*.txt with what the code does now.
-func TestMain(m *testing.M) {
-	flag.Bool("rewrite", false, "rewrite testdata/*.txt with what the code does now")
-	os.Exit(m.Run())
-}
-
-// golden compares a text with testdata/<name>.txt.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".txt")
-	if flag.Lookup("rewrite").Value.String() == "true" {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("run the test with -rewrite if this is right (-want +got):\n%s", diff)
-	}
-}
+func TestMain(m *testing.M) { golden.Main(m) }
 
 // now is when every snapshot was taken.
 func now() time.Time { return time.Date(2026, 8, 20, 12, 0, 0, 0, time.UTC) }
@@ -264,7 +239,7 @@ func worlds() map[string]*world {
 func TestTree(t *testing.T) {
 	for name, w := range worlds() {
 		t.Run(name, func(t *testing.T) {
-			golden(t, "tree-"+name, render.Tree(w.Snapshot, render.View{}))
+			golden.Compare(t, "testdata/tree-"+name+".txt", render.Tree(w.Snapshot, render.View{}))
 		})
 	}
 }
@@ -274,7 +249,7 @@ func TestTreeInOtherViews(t *testing.T) {
 		"colour": {Palette: render.Colour}, "wide": {Wide: true}, "narrow": {Width: 60}, "too-narrow": {Width: 30},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, "tree-"+name, render.Tree(aborted().Snapshot, view))
+			golden.Compare(t, "testdata/tree-"+name+".txt", render.Tree(aborted().Snapshot, view))
 		})
 	}
 }
@@ -289,7 +264,7 @@ func TestTable(t *testing.T) {
 				rows = append(rows, render.RolloutRow(worlds()[name].Rollout, columns, now()))
 			}
 			table := render.Table{}
-			golden(t, "table-"+name, table.Rows(rows))
+			golden.Compare(t, "testdata/table-"+name+".txt", table.Rows(rows))
 		})
 	}
 }
@@ -307,5 +282,5 @@ func TestLine(t *testing.T) {
 	for _, name := range []string{"aborted", "bluegreen", "edited", "first", "healthy", "stepping", "unseen"} {
 		text += render.Line(worlds()[name].Rollout, render.Monochrome) + "\n"
 	}
-	golden(t, "lines", text)
+	golden.Compare(t, "testdata/lines.txt", text)
 }

@@ -1,20 +1,18 @@
 package sim
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/test/golden"
 )
 
 func TestMain(m *testing.M) { golden.Main(m) }
@@ -131,10 +129,32 @@ func stories() map[string]story {
 			"The template of stable comes back at the first step.", manual,
 			at(v1alpha1.ReasonAwaitingPromotion, "the template becomes v1", func(w *World) { w.Target = 0 }),
 		},
+		"stable-deleted": {
+			"Somebody deletes the ReplicaSet of stable while the second step fails, and there is no way back.", canarySpec(true),
+			loseStable(),
+		},
 		"deadline": {
 			"Pods of the candidate never become ready.", canarySpec(true),
 			at(v1alpha1.ReasonWaitingForPods, "ten minutes pass", func(w *World) { w.Clock += 10 * time.Minute }),
 		},
+	}
+}
+
+// loseStable deletes the ReplicaSet of stable when an analysis runs, which then fails, and writes another template when
+// that has been told.
+func loseStable() func(*World, planner.Plan) string {
+	deleted := at(v1alpha1.ReasonWaitingForAnalysis, "a person deletes v1; the analysis fails", func(w *World) {
+		w.Sets[0] = ReplicaSet{}
+		fail(w)
+	})
+	mended := false
+	return func(w *World, plan planner.Plan) string {
+		if w.State.Stage == v1alpha1.StageAborted && !mended {
+			mended = true
+			w.Target, w.Newest = 2, 2
+			return "the template becomes v3"
+		}
+		return deleted(w, plan)
 	}
 }
 

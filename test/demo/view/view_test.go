@@ -1,43 +1,17 @@
 package view
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/golden"
 	"github.com/sluice-dev/sluice/test/load/stats"
 )
 
-// golden compares a text with testdata/<name>.txt, or writes that file when the tests run with -rewrite.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".txt")
-	if flag.Lookup("rewrite").Value.String() == "true" {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), run with -rewrite if the change is meant:\n%s", path, diff)
-	}
-}
-
-func TestMain(m *testing.M) {
-	flag.Bool("rewrite", false, "write the golden files")
-	flag.Parse()
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { golden.Main(m) }
 
 func views() map[string]View {
 	return map[string]View{
@@ -70,7 +44,7 @@ func views() map[string]View {
 func TestPanelAndLine(t *testing.T) {
 	for name, v := range views() {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, strings.Join(Panel(v, 100, Mono), "\n")+"\n\n"+Line(v)+"\n")
+			golden.Compare(t, "testdata/"+name+".txt", strings.Join(Panel(v, 100, Mono), "\n")+"\n\n"+Line(v)+"\n")
 		})
 	}
 }
@@ -116,7 +90,7 @@ func TestChangeIgnoresFigures(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	golden(t, "table", Table([]Result{
+	golden.Compare(t, "testdata/table.txt", Table([]Result{
 		{Version: "v1", Outcome: v1alpha1.OutcomePromoted, Reason: v1alpha1.ReasonPromoted, Took: 8_400 * time.Millisecond},
 		{
 			Version: "v2", Strategy: v1alpha1.StrategyCanary, Outcome: v1alpha1.OutcomePromoted, Took: 47 * time.Second,
