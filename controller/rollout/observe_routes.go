@@ -11,8 +11,12 @@ import (
 	"github.com/sluice-dev/sluice/controller/planner"
 )
 
-// routesRetry is how soon a cluster that did not serve routes is asked again. Nothing tells when it begins to.
-const routesRetry = 30 * time.Second
+const (
+	// routesRetry is how soon a cluster that did not serve routes is asked again. Nothing tells when it begins to.
+	routesRetry = 30 * time.Second
+	// routesTimeout is how long the first list of routes may take before that is told of.
+	routesTimeout = 20 * time.Second
+)
 
 // observeRoutes reads what the managed routes say, all taken together.
 func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
@@ -21,15 +25,23 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	if !spec.UsesRoutes() || spec.Services == nil {
 		return nil
 	}
-	if err := r.routes.ensure(ctx); meta.IsNoMatchError(err) {
+	waited, err := r.routes.ensure(ctx, w.snapshot.Now)
+	switch {
+	case meta.IsNoMatchError(err):
 		w.lookAgain(routesRetry)
 		w.problem(v1alpha1.ReasonRouteNotFound, "spec.traffic.gatewayAPI",
 			"the cluster does not serve "+httpRoute().GroupVersion().String()+": install the Gateway API CRDs")
 		return nil
-	} else if err != nil {
+	case err != nil:
 		return fmt.Errorf("watching routes: %w", err)
+	case waited > routesTimeout:
+		w.lookAgain(routesRetry)
+		w.problem(v1alpha1.ReasonRouteNotFound, "spec.traffic.gatewayAPI",
+			"HTTPRoutes cannot be read: let the service account of the controller list and watch them; its log says why")
+		return nil
+	case waited > 0:
+		return &unsettledError{what: "the list of HTTPRoutes"}
 	}
-	var err error
 	if w.router, w.target, err = r.routers.For(w.rollout.Namespace, spec); err != nil {
 		return err
 	}

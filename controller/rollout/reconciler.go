@@ -90,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	w, err := r.observe(ctx, rollout)
 	if err != nil {
-		return reconcile.Result{}, err
+		return quiet(err)
 	}
 	plan := planner.Next(w.snapshot)
 	retry, err := r.carryOut(ctx, w, &plan)

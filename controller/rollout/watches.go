@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
@@ -100,40 +101,47 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("building the controller of Rollouts: %w", err)
 	}
-	r.routes.start = func(ctx context.Context) error {
-		if _, err := mgr.GetCache().GetInformer(ctx, newHTTPRoute()); err != nil {
-			return err
+	r.routes.start = func(ctx context.Context) (func() bool, error) {
+		informer, err := mgr.GetCache().GetInformer(ctx, newHTTPRoute(), cache.BlockUntilSynced(false))
+		if err != nil {
+			return nil, err
 		}
-		return c.Watch(source.Kind[client.Object](mgr.GetCache(), newHTTPRoute(), handler.EnqueueRequestsFromMapFunc(r.namingRoute)))
+		return informer.HasSynced, c.Watch(source.Kind[client.Object](mgr.GetCache(), newHTTPRoute(),
+			handler.EnqueueRequestsFromMapFunc(r.namingRoute)))
 	}
 	return nil
 }
-
-// routesTimeout is how long a pass waits for the first list of routes.
-const routesTimeout = 20 * time.Second
 
 // routes is the watch of routes. It begins when the first Rollout names one: a cluster without the Gateway API, or
 // without Rollouts that use it, pays nothing for it.
 type routes struct {
 	mu      sync.Mutex
-	started bool
-	start   func(context.Context) error
+	started time.Time
+	filled  func() bool
+	// start begins the watch, does not wait for it, and gives what says whether all routes have been read.
+	start func(context.Context) (filled func() bool, err error)
 }
 
-// ensure starts the watch, once. The error is a NoMatchError where the cluster does not serve the kind.
-func (w *routes) ensure(ctx context.Context) error {
+// ensure starts the watch, once, and says for how long it has been waiting for the first list of routes; 0 when it has
+// it. Nobody waits here: where routes cannot be listed, Rollouts without routes go on. The error is a NoMatchError where
+// the cluster does not serve the kind.
+func (w *routes) ensure(ctx context.Context, now time.Time) (time.Duration, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.started || w.start == nil {
-		return nil
+	if w.start == nil {
+		return 0, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
-	defer cancel()
-	if err := w.start(ctx); err != nil {
-		return err
+	if w.filled == nil {
+		filled, err := w.start(ctx)
+		if err != nil {
+			return 0, err
+		}
+		w.filled, w.started = filled, now
 	}
-	w.started = true
-	return nil
+	if w.filled() {
+		return 0, nil
+	}
+	return max(now.Sub(w.started), 1), nil
 }
 
 // abortsFirst puts a Rollout with a command to abort, or a new one, before the others.
