@@ -64,7 +64,12 @@ help: ## List the targets.
 ifeq ($(origin KUBECONFIG),command line)
 OWN_CLUSTER := yes
 # A command that makes an image archive known to your cluster, such as LOAD='kind load image-archive --name dev'.
-LOAD ?= $(error KUBECONFIG is given, so LOAD is needed as well: the command that loads an image archive into that cluster, such as LOAD="kind load image-archive")
+ifeq ($(wildcard $(KUBECONFIG)),)
+$(error KUBECONFIG=$(KUBECONFIG): there is no such file; name the kubeconfig of your cluster, or leave it out for a local one)
+endif
+ifeq ($(LOAD),)
+$(error KUBECONFIG is given, so LOAD is needed as well: the command that loads an image archive into that cluster, such as LOAD="kind load image-archive")
+endif
 KUBECTL ?= kubectl
 # $(call enter,cluster) makes the cluster's addresses known to a recipe.
 enter = export KUBECONFIG='$(abspath $(KUBECONFIG))' KUBECTL='$(KUBECTL)'
