@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -116,7 +118,8 @@ func (p *pass) retreating() {
 	} else {
 		p.size(stable, p.Spec.Replicas, true)
 	}
-	if !back {
+	hopeless := !back && p.hopeless()
+	if !back && !hopeless {
 		// What it waits for changes; why it goes back is what a person asks first.
 		p.why(v1alpha1.ReasonRetreating, "traffic goes back to %s", stable)
 		p.plan.Why.Message = because + "; " + p.plan.Why.Message
@@ -132,10 +135,33 @@ func (p *pass) retreating() {
 		p.rest()
 	default:
 		p.record(v1alpha1.OutcomeAborted, p.state.Reason, p.state.Message)
-		p.state.Stage = v1alpha1.StageAborted
+		p.state.Stage, p.state.ProgressAt = v1alpha1.StageAborted, metav1.MicroTime{}
+	}
+	if hopeless {
+		p.plan.Why = Why{}
+		p.why(v1alpha1.ReasonStableLost, "%s; nothing of %s became ready for %s to take the traffic", because, stable, p.Spec.Deadline)
 	}
 	p.why(v1alpha1.ReasonRetreating, "%s; all traffic is on %s again", because, stable)
 	p.wakeAt(p.Now)
+}
+
+// hopeless says whether nothing of stable has been ready for the progress deadline of a retreat. The retreat is over
+// then: traffic stays where it is and goes back when it can, and a retry or another template is no longer kept waiting
+// for a revision that may never come.
+func (p *pass) hopeless() bool {
+	if !p.lost() {
+		p.state.ProgressAt = metav1.MicroTime{}
+		return false
+	}
+	if p.state.ProgressAt.IsZero() {
+		p.state.ProgressAt = p.now()
+	}
+	return p.due(p.state.ProgressAt, p.Spec.Deadline)
+}
+
+// lost says whether stable should have pods and has nothing ready.
+func (p *pass) lost() bool {
+	return p.Spec.Replicas > 0 && p.revision(p.state.Stable).Ready == 0
 }
 
 // rollBack brings the pods of stable back in full, where their number is what shares traffic.
@@ -147,6 +173,10 @@ func (p *pass) rollBack() bool {
 // aborted keeps traffic on stable until a retry or another template.
 func (p *pass) aborted() {
 	p.plan.Stalled = true
+	if p.lost() {
+		p.why(v1alpha1.ReasonStableLost, "revision %s is aborted: %s; nothing of stable %s is ready; change the template, or retry",
+			p.state.Candidate, p.state.Message, p.state.Stable)
+	}
 	p.why(p.state.Reason, "revision %s is aborted: %s; stable is %s; retry it, or change the template", p.state.Candidate,
 		p.state.Message, p.state.Stable)
 	p.keep()

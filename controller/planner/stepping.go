@@ -31,6 +31,10 @@ func (p *pass) stepping() {
 		p.state.GatesAt = p.now()
 	}
 	p.startBackground()
+	if share := p.share(p.state.Stable); share > 0 && p.lost() {
+		p.why(v1alpha1.ReasonStableLost, "%s: nothing of stable %s is ready, which has %s of the traffic; promote-full brings it to %s",
+			p.position(), p.state.Stable, percent(share), p.state.Candidate)
+	}
 	if p.gatesHold(step) {
 		p.event(false, v1alpha1.ReasonStepCompleted, fmt.Sprintf("%s is complete: revision %s has %s of the traffic",
 			p.position(), p.state.Candidate, percent(step.Weight)))

@@ -96,7 +96,7 @@ func (p *pass) alive() bool {
 	case p.Active.Revision == candidate:
 		return p.revision(candidate).Ready+p.Active.ready(candidate)+p.Standby.ready(candidate) > 0 ||
 			min(p.revision(stable).Ready, p.revision(stable).Desired) == 0
-	case p.Spec.Mode == Switch:
+	case p.Spec.Mode == Switch || p.Standby.Revision != candidate && p.Standby.Found:
 		return true
 	}
 	return p.Route.Weight == 0 || p.Standby.ready(candidate) > 0 || p.Active.ready(stable) == 0
@@ -358,7 +358,7 @@ func (p *pass) previews(hash string) bool {
 		p.why(v1alpha1.ReasonWaitingForRoute, "service %s waits to select %s until every gateway has accepted weight 0%%",
 			p.Standby.Name, hash)
 	default:
-		p.setWeight(0)
+		p.fallBack(p.state.Stable)
 	}
 	return false
 }

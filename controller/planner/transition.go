@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -44,8 +45,29 @@ func (p *pass) fromRest() bool {
 	case p.Spec.Paused || len(p.Problems) > 0:
 		return false
 	}
+	stranded := p.stranded()
 	p.start(p.Target)
+	if stranded {
+		p.releaseInFull()
+	}
 	return true
+}
+
+// stranded says whether nothing of stable is ready and another revision has traffic, which could not go back.
+func (p *pass) stranded() bool {
+	return p.lost() && slices.ContainsFunc(p.Revisions, func(r Revision) bool {
+		return r.Hash != p.state.Stable && r.Ready > 0 && p.share(r.Hash) > 0
+	})
+}
+
+// releaseInFull makes a release one without steps. The first of them would take the traffic off the only revision that
+// serves, and there is nothing to compare with and nothing to go back to, as in a first release.
+func (p *pass) releaseInFull() {
+	p.state.Full = true
+	p.plan.Why, p.plan.Events = Why{}, nil
+	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released without steps, as nothing of stable %s is ready", p.state.Candidate,
+		p.state.Stable)
+	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
 }
 
 func (p *pass) fromInitial() bool {
