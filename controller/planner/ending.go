@@ -63,10 +63,6 @@ func (p *pass) initialDeadline() {
 
 // promoting gives the candidate all capacity and all traffic, and then makes it stable.
 func (p *pass) promoting() {
-	if p.failed() {
-		p.retreating()
-		return
-	}
 	if p.problem() {
 		p.rescale(p.step())
 		p.watchDeadline()

@@ -100,3 +100,38 @@ func TestTheStandbyKeepsItsWeightWhenStableIsLost(t *testing.T) {
 		t.Errorf("%q, want the weight to stay", got)
 	}
 }
+
+// TestADeletedStable holds that a release whose stable is deleted by hand has no steps any more, as the first one.
+func TestADeletedStable(t *testing.T) {
+	s := lost(canary(Gate{Kind: PersonGate}), func(s *Snapshot) { s.Revisions = s.Revisions[1:] })
+	plan := Next(s)
+	if plan.State.Stage != v1alpha1.StagePromoting || plan.String() != "scale v2 to 4 pods" {
+		t.Errorf("stage %s, %q: %s", plan.State.Stage, plan, plan.Why.Message)
+	}
+	if len(plan.Events) != 1 || plan.Events[0].Reason != v1alpha1.ReasonStableLost {
+		t.Errorf("events %v", plan.Events)
+	}
+}
+
+// TestAStandbyThatIsDeleted holds that a new one selects what can take the weight that it may have.
+func TestAStandbyThatIsDeleted(t *testing.T) {
+	s := canary()
+	s.Standby = Service{Name: "web-standby"}
+	if got := Next(s).String(); !strings.HasPrefix(got, "create the standby service for v1") {
+		t.Errorf("%q, with stable ready", got)
+	}
+	if got := Next(lost(s, func(*Snapshot) {})).String(); !strings.HasPrefix(got, "create the standby service for v2") {
+		t.Errorf("%q, with stable lost", got)
+	}
+}
+
+// TestAFailedAnalysisComesBeforeAMissingStandby holds that nothing is written before the way back.
+func TestAFailedAnalysisComesBeforeAMissingStandby(t *testing.T) {
+	s := switched(func(s *Snapshot) {
+		s.Standby = Service{Name: "web-standby"}
+		s.Analyses = []Analysis{{Name: "web-v2-2-background", Gate: GateBackground, Phase: v1alpha1.AnalysisFailed}}
+	})
+	if got := Next(s).String(); !strings.HasPrefix(got, "point active at v1") {
+		t.Errorf("%q, want the switch back first", got)
+	}
+}

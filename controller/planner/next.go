@@ -53,8 +53,9 @@ func Blocked(s Snapshot, problem Problem) Plan {
 	return plan
 }
 
-// act does what the stage asks for.
+// act does what the stage asks for. The way back comes before every other write.
 func (p *pass) act() {
+	p.watchRelease()
 	if p.state.Stage == v1alpha1.StageRetreating {
 		p.retreating()
 		p.ensureStandby()

@@ -10,9 +10,10 @@ import (
 
 // stepping takes the candidate through its steps.
 func (p *pass) stepping() {
-	if p.failed() {
-		p.retreating()
-		return
+	if p.Spec.Replicas > 0 && !p.exists(p.state.Stable) && !p.state.Full {
+		p.state.Full = true
+		p.event(true, v1alpha1.ReasonStableLost, fmt.Sprintf("the ReplicaSet of stable %s was deleted; revision %s is promoted without the steps after %s",
+			p.state.Stable, p.state.Candidate, p.position()))
 	}
 	if p.state.Full {
 		p.state.Stage = v1alpha1.StagePromoting
@@ -48,20 +49,21 @@ func (p *pass) stepping() {
 	}
 }
 
-// failed retreats when an analysis has failed or nothing has moved for too long.
-func (p *pass) failed() bool {
+// watchRelease retreats when an analysis has failed or nothing has moved for too long.
+func (p *pass) watchRelease() {
+	if p.state.Stage != v1alpha1.StageStepping && p.state.Stage != v1alpha1.StagePromoting {
+		return
+	}
 	for _, a := range p.Analyses {
 		if a.Phase == v1alpha1.AnalysisFailed {
 			p.retreat(v1alpha1.ReasonAnalysisFailed, fmt.Sprintf("analysis %s failed at %s: %s", a.Gate, p.position(), a.Message))
-			return true
+			return
 		}
 	}
 	if p.deadlinePassed() {
 		p.retreat(v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("no progress for %s at %s: %d pods of %s are available",
 			p.Spec.Deadline, p.position(), p.revision(p.state.Candidate).Available, p.state.Candidate))
-		return true
 	}
-	return false
 }
 
 // watchDeadline keeps the time since the release last made progress. Only waiting for pods and traffic counts; while

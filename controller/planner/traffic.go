@@ -99,7 +99,7 @@ func (p *pass) alive() bool {
 	case p.Spec.Mode == Switch || p.Standby.Revision != candidate && p.Standby.Found:
 		return true
 	}
-	return p.Route.Weight == 0 || p.Standby.ready(candidate) > 0 || p.Active.ready(stable) == 0
+	return p.Route.Weight == 0 || p.Standby.ready(candidate) > 0 || min(p.Active.ready(stable), p.revision(stable).Ready) == 0
 }
 
 // weigh gives the candidate the weight of a step, once enough of its pods can carry it.
@@ -363,13 +363,14 @@ func (p *pass) previews(hash string) bool {
 	return false
 }
 
-// ensureStandby creates the standby Service when it is absent. Routes that name it cannot resolve before.
+// ensureStandby creates the standby Service when it is absent. Routes that name it cannot resolve before, and may give it
+// weight already, if somebody has deleted it: it selects stable, or the candidate when only that has something ready.
 func (p *pass) ensureStandby() {
 	if p.Standby.Name == "" || p.Standby.Found || p.Standby.Leaving || !p.Active.Found {
 		return
 	}
 	revision := p.state.Stable
-	if revision == "" {
+	if revision == "" || p.revision(revision).Ready == 0 && p.revision(p.state.Candidate).Ready > 0 {
 		revision = p.state.Candidate
 	}
 	p.calm(false)

@@ -115,7 +115,7 @@ func (w *World) stop(name string) {
 
 // hostile are the events of the budget.
 func (w World) hostile() []successor {
-	out := append(w.edits(), w.commands()...)
+	out := append(append(w.edits(), w.commands()...), w.deletions()...)
 	for i, set := range w.Sets {
 		if w.Budget.Deaths > 0 && set.Ready > 0 {
 			n := w
@@ -136,6 +136,28 @@ func (w World) hostile() []successor {
 		n.Budget.Deadlines--
 		n.Clock += w.Spec.Deadline
 		out = append(out, successor{n, "the deadline passes"})
+	}
+	return out
+}
+
+// deletions are what somebody deletes by hand. The pods of a ReplicaSet go with it.
+func (w World) deletions() []successor {
+	if w.Budget.Deletions == 0 {
+		return nil
+	}
+	var out []successor
+	w.Budget.Deletions--
+	for i, set := range w.Sets {
+		if set.Exists {
+			n := w
+			n.Sets[i] = ReplicaSet{}
+			out = append(out, successor{n, Name(i) + " is deleted"})
+		}
+	}
+	if w.Standby.Exists {
+		n := w
+		n.Standby = Service{}
+		out = append(out, successor{n, "standby is deleted"})
 	}
 	return out
 }

@@ -174,6 +174,8 @@ func atRest(w *World, plan planner.Plan) bool {
 	switch {
 	case w.Spec.Paused || plan.Waiting:
 		return true
+	case w.State.Stage == v1alpha1.StageAborted && !w.Sets[stable].Exists:
+		return true // only a person can bring back what a person has deleted
 	case stable < 0 || w.Sets[stable].Ready != w.Spec.Replicas || !w.othersGone(stable):
 		return false
 	case w.State.Stage == v1alpha1.StageAborted:

@@ -62,6 +62,7 @@ func scenarios() map[string]World {
 			"scaled and paused": {Edits: 1, Scales: 1, Pauses: 1},
 			"late and retried":  {Edits: 1, Deadlines: 1, Retries: 1},
 			"promoted in full":  {Edits: 1, Fulls: 1, Aborts: 1},
+			"deleted":           {Edits: 1, Failures: 1, Deletions: 1},
 		} {
 			w.Budget = budget
 			out[mode+", "+what] = w

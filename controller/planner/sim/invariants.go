@@ -327,7 +327,7 @@ func (w *World) wayBack(s planner.Snapshot) planner.Action {
 	switch {
 	case w.Spec.Mode == planner.Switch && w.Sets[stable].Ready > 0:
 		return planner.PointService{Role: planner.Active, Revision: s.State.Stable}
-	case w.Spec.Mode == planner.Routed && w.Active.Selects == stable+1 && w.Active.Endpoints[stable] > 0 && w.Weight > 0:
+	case w.Spec.Mode == planner.Routed && w.Active.Selects == stable+1 && min(w.Active.Endpoints[stable], w.Sets[stable].Ready) > 0 && w.Weight > 0:
 		return planner.SetWeight{Tenths: 0}
 	}
 	return nil

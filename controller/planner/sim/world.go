@@ -50,6 +50,8 @@ type Budget struct {
 	Deadlines int
 	// Scales are changes of spec.replicas, by one up or down.
 	Scales int
+	// Deletions are ReplicaSets and standby Services that somebody deletes by hand.
+	Deletions int
 }
 
 // World is the whole truth at one moment.
@@ -154,7 +156,7 @@ func (w *World) key() string {
 		k.words(a.Gate, string(a.Phase))
 	}
 	b, st := w.Budget, w.State
-	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales} {
+	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Deletions} {
 		k.numbers(int64(n))
 	}
 	k.words(w.Command.ID, w.Command.Revision, string(st.Stage), st.Stable, st.Candidate, st.Reason)
