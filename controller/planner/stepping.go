@@ -10,11 +10,7 @@ import (
 
 // stepping takes the candidate through its steps.
 func (p *pass) stepping() {
-	if p.Spec.Replicas > 0 && !p.exists(p.state.Stable) && !p.state.Full {
-		p.state.Full = true
-		p.event(true, v1alpha1.ReasonStableLost, fmt.Sprintf("the ReplicaSet of stable %s was deleted; revision %s is promoted without the steps after %s",
-			p.state.Stable, p.state.Candidate, p.position()))
-	}
+	p.missStable()
 	if p.state.Full {
 		p.state.Stage = v1alpha1.StagePromoting
 		p.promoting()
@@ -32,10 +28,7 @@ func (p *pass) stepping() {
 		p.state.GatesAt = p.now()
 	}
 	p.startBackground()
-	if share := p.share(p.state.Stable); share > 0 && p.lost() {
-		p.why(v1alpha1.ReasonStableLost, "%s: nothing of stable %s is ready, which has %s of the traffic; promote-full brings it to %s",
-			p.position(), p.state.Stable, percent(share), p.state.Candidate)
-	}
+	p.tellOfLostStable()
 	if p.gatesHold(step) {
 		p.event(false, v1alpha1.ReasonStepCompleted, fmt.Sprintf("%s is complete: revision %s has %s of the traffic",
 			p.position(), p.state.Candidate, percent(step.Weight)))
@@ -46,6 +39,25 @@ func (p *pass) stepping() {
 			p.why(v1alpha1.ReasonStepCompleted, "revision %s goes on to %s", p.state.Candidate, p.position())
 		}
 		p.wakeAt(p.Now)
+	}
+}
+
+// missStable leaves out the steps when the ReplicaSet of stable was deleted: there is nothing to compare with and nothing
+// to go back to, as in a first release.
+func (p *pass) missStable() {
+	if p.Spec.Replicas == 0 || p.state.Full || p.exists(p.state.Stable) {
+		return
+	}
+	p.state.Full = true
+	p.event(true, v1alpha1.ReasonStableLost, fmt.Sprintf("the ReplicaSet of stable %s was deleted; revision %s is promoted without the steps after %s",
+		p.state.Stable, p.state.Candidate, p.position()))
+}
+
+// tellOfLostStable says that requests are lost at a step which does nothing about it.
+func (p *pass) tellOfLostStable() {
+	if share := p.share(p.state.Stable); share > 0 && p.lost() {
+		p.why(v1alpha1.ReasonStableLost, "%s: nothing of stable %s is ready, which has %s of the traffic; promote-full brings it to %s",
+			p.position(), p.state.Stable, percent(share), p.state.Candidate)
 	}
 }
 

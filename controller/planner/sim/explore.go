@@ -172,16 +172,19 @@ func (e *explorer) helpfulPass(w World) (next World, moved bool) {
 func atRest(w *World, plan planner.Plan) bool {
 	stable := Index(w.State.Stable)
 	switch {
-	case w.Spec.Paused || plan.Waiting:
+	case w.Spec.Paused || plan.Waiting || w.stableDeleted():
 		return true
-	case w.State.Stage == v1alpha1.StageAborted && !w.Sets[stable].Exists:
-		return true // only a person can bring back what a person has deleted
 	case stable < 0 || w.Sets[stable].Ready != w.Spec.Replicas || !w.othersGone(stable):
 		return false
 	case w.State.Stage == v1alpha1.StageAborted:
 		return w.shareOf(Index(w.State.Candidate)) == 0
 	}
 	return w.State.Stage == v1alpha1.StageIdle && plan.Settled && stable == w.Target
+}
+
+// stableDeleted says whether an abort has nothing to go back to: only a person brings back what a person has deleted.
+func (w *World) stableDeleted() bool {
+	return w.State.Stage == v1alpha1.StageAborted && !w.Sets[Index(w.State.Stable)].Exists
 }
 
 func (w *World) othersGone(stable int) bool {
