@@ -45,7 +45,7 @@ func (r *runReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if !run.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	if r.written.ahead(run) {
+	if r.written.ahead(run, r.clock.Now()) {
 		return ctrl.Result{RequeueAfter: staleWait}, nil
 	}
 	status, err := r.measure(ctx, run)
@@ -108,7 +108,7 @@ func (r *runReconciler) write(
 		}
 		return false, err
 	}
-	r.written.remember(run)
+	r.written.remember(run, r.clock.Now())
 	r.announce(run, before.Status, status)
 	return true, nil
 }

@@ -458,6 +458,23 @@ func TestStaleCache(t *testing.T) {
 	}
 }
 
+// TestLostWrite has an API server that came back from a backup: no read will ever show the last write again.
+func TestLostWrite(t *testing.T) {
+	w := newWorld(t, &script{answers: map[string][]any{"rate": {1.0}}}, newRun(newMetric("rate", 2)))
+	w.reconcile()
+	run := w.run()
+	run.ResourceVersion = "999999"
+	w.runs.written.remember(run, w.clock.Now())
+	if wait := w.reconcile(); wait != staleWait {
+		t.Errorf("waits %s for its cache, want %s", wait, staleWait)
+	}
+	w.clock.SetTime(start().Add(doubtAfter))
+	w.reconcile()
+	if got := w.run().Status.Phase; got != v1alpha1.AnalysisPassed {
+		t.Errorf("got %s, want the run to go on", got)
+	}
+}
+
 // TestRunMadeAgain has a run that is deleted and made again under its name while the controller remembers the first.
 func TestRunMadeAgain(t *testing.T) {
 	w := newWorld(t, &script{answers: map[string][]any{"rate": {1.0}}}, newRun(newMetric("rate", 2)))

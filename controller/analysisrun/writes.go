@@ -2,11 +2,16 @@ package analysisrun
 
 import (
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
+
+// doubtAfter is how long a read may stay behind a write before the write counts as lost: the API server may have come back
+// from a backup, with smaller versions. A wrong guess costs one measurement, as nothing is written onto an old version.
+const doubtAfter = 30 * time.Second
 
 // writes remembers the versions that this process has written and not yet read back. It decides nothing: it only makes
 // a reconciler wait for its cache. The zero value is ready for use.
@@ -19,16 +24,17 @@ type writes struct {
 type version struct {
 	uid             types.UID
 	resourceVersion string
+	at              time.Time
 }
 
 // remember notes that an object was written.
-func (w *writes) remember(object client.Object) {
+func (w *writes) remember(object client.Object, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.versions == nil {
 		w.versions = map[types.NamespacedName]version{}
 	}
-	w.versions[client.ObjectKeyFromObject(object)] = version{object.GetUID(), object.GetResourceVersion()}
+	w.versions[client.ObjectKeyFromObject(object)] = version{object.GetUID(), object.GetResourceVersion(), now}
 }
 
 // forget drops what is known about an object that is gone.
@@ -40,7 +46,7 @@ func (w *writes) forget(key types.NamespacedName) {
 
 // ahead says that an object, as it was read, is older than what was last written. Once a read has caught up there is
 // nothing left to remember.
-func (w *writes) ahead(read client.Object) bool {
+func (w *writes) ahead(read client.Object, now time.Time) bool {
 	key := client.ObjectKeyFromObject(read)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,7 +54,7 @@ func (w *writes) ahead(read client.Object) bool {
 	if !ok {
 		return false
 	}
-	if last.uid == read.GetUID() {
+	if last.uid == read.GetUID() && now.Sub(last.at) < doubtAfter {
 		order, err := resourceversion.CompareResourceVersion(read.GetResourceVersion(), last.resourceVersion)
 		if err == nil && order < 0 {
 			return true
