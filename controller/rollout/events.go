@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -34,9 +36,8 @@ func (r *Reconciler) emit(rollout *v1alpha1.Rollout, e planner.Event) {
 
 // cutBytes shortens a text to a number of bytes, between two characters.
 func cutBytes(text string, limit int) string {
-	for len(text) > limit {
-		runes := []rune(text)
-		text = string(runes[:max(0, len(runes)-1-(len(text)-limit)/4)])
+	if len(text) <= limit {
+		return text
 	}
-	return text
+	return strings.ToValidUTF8(text[:limit], "")
 }
