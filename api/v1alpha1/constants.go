@@ -114,8 +114,6 @@ const (
 	ReasonTemplateNotFound = "TemplateNotFound"
 	// ReasonStableLost: stable has no ready pod that traffic could go back to.
 	ReasonStableLost = "StableLost"
-	// ReasonTrafficContested: another writer keeps reverting what was written.
-	ReasonTrafficContested = "TrafficContested"
 	// ReasonReplicaSetRefused: the API server refused the ReplicaSet of a revision.
 	ReasonReplicaSetRefused = "ReplicaSetRefused"
 	// ReasonWriteRefused: the API server refused a change of something other than a ReplicaSet.
