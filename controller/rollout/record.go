@@ -48,10 +48,15 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 // maxStatusMessage is the length that the API allows for status.message.
 const maxStatusMessage = 2048
 
+// maxScaleDowns is how many delays the API allows in status.state.scaleDowns.
+const maxScaleDowns = 32
+
 // fit cuts every sentence to what the API allows for it. One that is made of others, such as the message of an analysis
 // within the reason for an abort, may be longer, and the API server would refuse the whole status: the release would
-// never learn of its own abort.
+// never learn of its own abort. Of more delays than there is room for the newest stay; the pods of the others go now.
 func fit(status *v1alpha1.RolloutStatus) {
+	delays := status.State.ScaleDowns
+	status.State.ScaleDowns = delays[max(0, len(delays)-maxScaleDowns):]
 	status.Message = cut(status.Message, maxStatusMessage)
 	status.State.Message = cut(status.State.Message, maxMessage)
 	if status.LastCommand != nil {

@@ -1,9 +1,13 @@
 package rollout
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/builder"
@@ -56,6 +60,25 @@ func TestALongVerdictFitsTheStatus(t *testing.T) {
 	}
 	if n := utf8.RuneCountInString(status.Message); n > maxStatusMessage {
 		t.Errorf("status.message has %d characters, want at most %d", n, maxStatusMessage)
+	}
+}
+
+// With long delays and many releases the pods of the oldest go early.
+func TestManyDelaysFitTheStatus(t *testing.T) {
+	h := started(t, builder.Rollout("web").Namespace(namespace).Image(imageV1).Replicas(1).BlueGreen().
+		With(func(r *v1alpha1.Rollout) {
+			r.Spec.Strategy.BlueGreen.ScaleDownDelay = &metav1.Duration{Duration: 720 * time.Hour}
+		}), builder.Service(namespace, "web", "web"))
+	for i := range maxScaleDowns + 3 {
+		h.release(fmt.Sprintf("registry.example/web:v%d", i+2))
+		h.settle()
+	}
+	status := h.rollout().Status
+	if got := len(status.State.ScaleDowns); got != maxScaleDowns || status.Phase != v1alpha1.PhaseHealthy {
+		t.Errorf("%d delays, phase %s: %s", got, status.Phase, status.Message)
+	}
+	if size := h.replicaSets()[imageV1]; size != 0 {
+		t.Errorf("the oldest revision has %d pods", size)
 	}
 }
 
