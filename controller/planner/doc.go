@@ -14,7 +14,9 @@
 //	 ▲                                      Aborted ──── retry, another template ───► Stepping
 //	 └──────────── the stable template ────────┘
 //
-// Initial is the first release of all: there is no stable yet, and so there are no steps.
+// Initial is the first release of all: there is no stable yet, and so there are no steps. A release whose stable is lost
+// goes the same way: by stepping over its steps to Promoting. Retreating ends after the progress deadline also when
+// nothing of stable becomes ready; traffic then stays where it is served until it can go back.
 //
 // # A step
 //

@@ -78,6 +78,10 @@ func (p *pass) promoting() {
 		p.watchDeadline()
 		return
 	}
+	if p.state.Full {
+		p.promote("promoted in full at " + p.position())
+		return
+	}
 	p.promote(counted(len(p.Spec.Steps), "step") + " completed")
 }
 
