@@ -142,7 +142,7 @@ type RolloutState struct {
 	// +optional
 	CollisionCount int32 `json:"collisionCount,omitempty"`
 
-	// Attempt counts releases of the same candidate, from 1; a retry adds one.
+	// Attempt counts the releases of this Rollout, from 1: of first revisions, of candidates, and retries of them.
 	// +optional
 	Attempt int32 `json:"attempt,omitempty"`
 
@@ -170,9 +170,10 @@ type RolloutState struct {
 	// +optional
 	GatesAt metav1.MicroTime `json:"gatesAt,omitzero"`
 
-	// Promoted says that a person let the current step go on.
+	// PromotedAt is when a person let the current step go on: its pause is over, and so is the wait for an analysis that
+	// had ended without a verdict by then. One that ends so later has to be decided again.
 	// +optional
-	Promoted bool `json:"promoted,omitempty"`
+	PromotedAt metav1.MicroTime `json:"promotedAt,omitzero"`
 
 	// Full says that a person asked to skip the steps that are left.
 	// +optional

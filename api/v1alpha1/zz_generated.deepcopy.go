@@ -854,6 +854,7 @@ func (in *RolloutState) DeepCopyInto(out *RolloutState) {
 	in.ProgressAt.DeepCopyInto(&out.ProgressAt)
 	in.ShiftedAt.DeepCopyInto(&out.ShiftedAt)
 	in.GatesAt.DeepCopyInto(&out.GatesAt)
+	in.PromotedAt.DeepCopyInto(&out.PromotedAt)
 	if in.ScaleDowns != nil {
 		in, out := &in.ScaleDowns, &out.ScaleDowns
 		*out = make([]ScaleDown, len(*in))

@@ -48,7 +48,7 @@ func checkPromote(r *v1alpha1.Rollout) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !waitsForPerson(r) && (r.Status.State.Promoted || !stepPauses(r)) {
+	if !waitsForPerson(r) && (!r.Status.State.PromotedAt.IsZero() || !stepPauses(r)) {
 		return "", refuse(Describe(r)+inBrackets(r.Status.Message), "it does not wait for a promote; to skip all steps "+
 			"that are left use \"kubectl sluice promote %s --full\"", r.Name)
 	}

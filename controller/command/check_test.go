@@ -3,6 +3,7 @@ package command_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +79,7 @@ func inconclusive(r *v1alpha1.Rollout) {
 }
 
 func promotedAlready(r *v1alpha1.Rollout) {
-	r.Status.State.Promoted, r.Status.Message = true, "3 of 5 pods are available"
+	r.Status.State.PromotedAt, r.Status.Message = metav1.NewMicroTime(time.Unix(1, 0)), "3 of 5 pods are available"
 }
 
 func blueGreen(automatic bool) func(*v1alpha1.Rollout) {

@@ -29,7 +29,7 @@ func (p *pass) carryOut(c v1alpha1.Command) (message string, accepted bool) {
 	}
 	switch c.Action {
 	case v1alpha1.ActionPromote:
-		p.state.Promoted = true
+		p.state.PromotedAt = p.now()
 		return fmt.Sprintf("%s of revision %s may go on", p.position(), c.Revision), true
 	case v1alpha1.ActionPromoteFull:
 		p.state.Full = true

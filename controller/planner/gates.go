@@ -17,7 +17,7 @@ func (p *pass) gatesHold(step Step) bool {
 	for _, gate := range step.Gates {
 		held = p.gateHolds(gate) && held
 	}
-	if p.undecided(GateBackground) && !p.state.Promoted {
+	if p.undecided(GateBackground) {
 		p.hold(v1alpha1.ReasonAnalysisInconclusive, "%s: %s; promote or abort", p.position(), p.finding(GateBackground))
 		held = false
 	}
@@ -37,7 +37,7 @@ func (p *pass) gateHolds(gate Gate) bool {
 }
 
 func (p *pass) personGate() bool {
-	if p.state.Promoted {
+	if !p.state.PromotedAt.IsZero() {
 		return true
 	}
 	p.hold(v1alpha1.ReasonAwaitingPromotion, "%s: revision %s waits for a person to promote or abort it", p.position(), p.state.Candidate)
@@ -45,7 +45,7 @@ func (p *pass) personGate() bool {
 }
 
 func (p *pass) pauseGate(duration time.Duration) bool {
-	if p.state.Promoted || p.due(p.state.GatesAt, duration) {
+	if !p.state.PromotedAt.IsZero() || p.due(p.state.GatesAt, duration) {
 		return true
 	}
 	p.hold(v1alpha1.ReasonWaitingForPause, "%s: revision %s is paused for %s, until %s", p.position(), p.state.Candidate,
@@ -61,10 +61,9 @@ func (p *pass) analysisGate(name string) bool {
 		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s begins", p.position(), name)
 	case a.Phase == v1alpha1.AnalysisPassed:
 		return true
-	case p.undecided(name):
-		if p.state.Promoted {
-			return true
-		}
+	case inconclusive(a) && !p.undecided(name):
+		return true
+	case inconclusive(a):
 		p.hold(v1alpha1.ReasonAnalysisInconclusive, "%s: %s; promote or abort", p.position(), p.finding(name))
 	default:
 		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s has no verdict yet%s", p.position(), name, because(a.Message))
@@ -79,10 +78,15 @@ func because(message string) string {
 	return ": " + message
 }
 
-// undecided says whether an analysis ended without a verdict that decides: a person has to.
+// undecided says whether an analysis ended without a verdict, and no person has decided since.
 func (p *pass) undecided(gate string) bool {
 	a, found := p.analysis(gate)
-	return found && (a.Phase == v1alpha1.AnalysisInconclusive || a.Phase == v1alpha1.AnalysisStopped)
+	return found && inconclusive(a) && (p.state.PromotedAt.IsZero() || p.state.PromotedAt.Time.Before(a.EndedAt))
+}
+
+// inconclusive says whether an analysis ended without a verdict.
+func inconclusive(a Analysis) bool {
+	return a.Phase == v1alpha1.AnalysisInconclusive || a.Phase == v1alpha1.AnalysisStopped
 }
 
 func (p *pass) finding(gate string) string {

@@ -108,6 +108,8 @@ type Analysis struct {
 	Gate string
 	// Phase is its verdict, or that there is none yet.
 	Phase v1alpha1.AnalysisPhase
+	// EndedAt is when it ended; zero while it runs.
+	EndedAt time.Time
 	// Message gives the reason.
 	Message string
 }

@@ -78,6 +78,15 @@ func analysisIn(phase v1alpha1.AnalysisPhase) []Analysis {
 	return []Analysis{{Name: "web-v2-2-step-1", Gate: StepGate(0), Phase: phase, Message: "it says so"}}
 }
 
+// promoted is a step with an analysis and a pause, at which a person said promote; the analysis ended so much later.
+func promoted(after time.Duration) Snapshot {
+	s := canary(Gate{Kind: AnalysisGate, Name: StepGate(0)}, Gate{Kind: PersonGate})
+	s.State.PromotedAt = metav1.NewMicroTime(noon().Add(-time.Minute))
+	s.Analyses = analysisIn(v1alpha1.AnalysisInconclusive)
+	s.Analyses[0].EndedAt = s.State.PromotedAt.Add(after)
+	return s
+}
+
 func TestGates(t *testing.T) {
 	measured := Gate{Kind: AnalysisGate, Name: StepGate(0)}
 	with := func(s Snapshot, change func(*Snapshot)) Snapshot {
@@ -90,18 +99,20 @@ func TestGates(t *testing.T) {
 		reason   string
 		phase    v1alpha1.RolloutPhase
 	}{
-		"no gate":                        {canary(), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
-		"a pause that has passed":        {canary(Gate{Kind: PauseGate, Duration: time.Minute}), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
-		"a pause that has not":           {canary(Gate{Kind: PauseGate, Duration: time.Hour}), 0, v1alpha1.ReasonWaitingForPause, v1alpha1.PhasePaused},
-		"a person":                       {canary(Gate{Kind: PersonGate}), 0, v1alpha1.ReasonAwaitingPromotion, v1alpha1.PhasePaused},
-		"an analysis that is to start":   {canary(measured), 0, v1alpha1.ReasonWaitingForAnalysis, v1alpha1.PhaseProgressing},
-		"an analysis without a verdict":  {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisRunning) }), 0, v1alpha1.ReasonWaitingForAnalysis, v1alpha1.PhaseProgressing},
-		"an analysis that passed":        {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisPassed) }), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
-		"an analysis that decided not":   {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisInconclusive) }), 0, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.PhasePaused},
-		"an analysis that was stopped":   {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisStopped) }), 0, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.PhasePaused},
-		"both, of which one holds":       {with(canary(measured, Gate{Kind: PersonGate}), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisPassed) }), 0, v1alpha1.ReasonAwaitingPromotion, v1alpha1.PhasePaused},
-		"spec.paused holds a free step":  {with(canary(), func(s *Snapshot) { s.Spec.Paused = true }), 0, v1alpha1.ReasonPaused, v1alpha1.PhasePaused},
-		"a lost pod does not start over": {with(canary(Gate{Kind: PersonGate}), func(s *Snapshot) { s.Revisions[1].Available = 0 }), 0, v1alpha1.ReasonWaitingForPods, v1alpha1.PhaseProgressing},
+		"no gate":                         {canary(), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
+		"a pause that has passed":         {canary(Gate{Kind: PauseGate, Duration: time.Minute}), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
+		"a pause that has not":            {canary(Gate{Kind: PauseGate, Duration: time.Hour}), 0, v1alpha1.ReasonWaitingForPause, v1alpha1.PhasePaused},
+		"a person":                        {canary(Gate{Kind: PersonGate}), 0, v1alpha1.ReasonAwaitingPromotion, v1alpha1.PhasePaused},
+		"an analysis that is to start":    {canary(measured), 0, v1alpha1.ReasonWaitingForAnalysis, v1alpha1.PhaseProgressing},
+		"an analysis without a verdict":   {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisRunning) }), 0, v1alpha1.ReasonWaitingForAnalysis, v1alpha1.PhaseProgressing},
+		"an analysis that passed":         {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisPassed) }), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
+		"an analysis that decided not":    {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisInconclusive) }), 0, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.PhasePaused},
+		"an analysis that was stopped":    {with(canary(measured), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisStopped) }), 0, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.PhasePaused},
+		"a person decides it":             {promoted(-time.Second), 1, v1alpha1.ReasonStepCompleted, v1alpha1.PhaseProgressing},
+		"it ends after a person promoted": {promoted(time.Second), 0, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.PhasePaused},
+		"both, of which one holds":        {with(canary(measured, Gate{Kind: PersonGate}), func(s *Snapshot) { s.Analyses = analysisIn(v1alpha1.AnalysisPassed) }), 0, v1alpha1.ReasonAwaitingPromotion, v1alpha1.PhasePaused},
+		"spec.paused holds a free step":   {with(canary(), func(s *Snapshot) { s.Spec.Paused = true }), 0, v1alpha1.ReasonPaused, v1alpha1.PhasePaused},
+		"a lost pod does not start over":  {with(canary(Gate{Kind: PersonGate}), func(s *Snapshot) { s.Revisions[1].Available = 0 }), 0, v1alpha1.ReasonWaitingForPods, v1alpha1.PhaseProgressing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := Next(row.snapshot)

@@ -111,7 +111,7 @@ func (p *pass) start(revision string) {
 func (p *pass) advance() {
 	p.state.Step++
 	p.state.GatesAt, p.state.ProgressAt = metav1.MicroTime{}, metav1.MicroTime{}
-	p.state.ProgressMark, p.state.Promoted = 0, false
+	p.state.ProgressMark, p.state.PromotedAt = 0, metav1.MicroTime{}
 	if int(p.state.Step) >= len(p.Spec.Steps) {
 		p.state.Step = int32(len(p.Spec.Steps)) - 1
 		p.state.Stage = v1alpha1.StagePromoting
@@ -123,7 +123,7 @@ func (p *pass) retreat(reason, message string) {
 	p.state.Stage = v1alpha1.StageRetreating
 	p.state.Reason, p.state.Message = reason, message
 	p.state.GatesAt, p.state.ProgressAt = metav1.MicroTime{}, metav1.MicroTime{}
-	p.state.Promoted, p.state.Full = false, false
+	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
 	if p.abortReason() {
 		p.event(true, reason, fmt.Sprintf("revision %s is aborted: %s; traffic goes back to %s", p.state.Candidate, message, p.state.Stable))
 	}
@@ -134,7 +134,7 @@ func (p *pass) rest() {
 	p.state.Stage, p.state.Candidate, p.state.Step = v1alpha1.StageIdle, "", 0
 	p.state.Reason, p.state.Message = "", ""
 	p.state.GatesAt, p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, metav1.MicroTime{}, 0
-	p.state.Promoted, p.state.Full = false, false
+	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
 }
 
 // record notes how the release under way ended.

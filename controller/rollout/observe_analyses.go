@@ -66,7 +66,8 @@ func (r *Reconciler) observeAnalyses(ctx context.Context, w *world) error {
 	for _, run := range w.runs {
 		if run.Name == revision.AnalysisRunName(w.rollout.Name, state.Candidate, state.Attempt, run.Spec.Gate) {
 			w.snapshot.Analyses = append(w.snapshot.Analyses, planner.Analysis{
-				Name: run.Name, Gate: run.Spec.Gate, Phase: run.Status.Phase, Message: run.Status.Message,
+				Name: run.Name, Gate: run.Spec.Gate, Phase: run.Status.Phase, EndedAt: run.Status.CompletedAt.Time,
+				Message: run.Status.Message,
 			})
 		}
 	}

@@ -87,7 +87,7 @@ func (w World) endpoints(s Service) Service {
 
 func (w World) verdict(index int, phase v1alpha1.AnalysisPhase) World {
 	w.Analyses = slices.Clone(w.Analyses)
-	w.Analyses[index].Phase = phase
+	w.Analyses[index].Phase, w.Analyses[index].EndedAt = phase, epoch().Add(w.Clock)
 	return w
 }
 
@@ -108,7 +108,7 @@ func (w *World) start(a planner.StartAnalysis) {
 func (w *World) stop(name string) {
 	for i, a := range w.Analyses {
 		if a.Name == name && a.Phase == v1alpha1.AnalysisRunning {
-			w.Analyses[i].Phase = v1alpha1.AnalysisStopped
+			w.Analyses[i].Phase, w.Analyses[i].EndedAt = v1alpha1.AnalysisStopped, epoch().Add(w.Clock)
 		}
 	}
 }

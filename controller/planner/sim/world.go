@@ -154,6 +154,7 @@ func (w *World) key() string {
 	}
 	for _, a := range w.Analyses {
 		k.words(a.Gate, string(a.Phase))
+		k.flags(a.EndedAt.After(w.State.PromotedAt.Time))
 	}
 	b, st := w.Budget, w.State
 	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Deletions} {
@@ -161,7 +162,7 @@ func (w *World) key() string {
 	}
 	k.words(w.Command.ID, w.Command.Revision, string(st.Stage), st.Stable, st.Candidate, st.Reason)
 	k.numbers(int64(st.Attempt), int64(st.Step), int64(st.ProgressMark))
-	k.flags(st.Promoted, st.Full)
+	k.flags(!st.PromotedAt.IsZero(), st.Full)
 	k.numbers(w.age(st.ProgressAt.Time)/int64(w.Spec.Deadline), min(w.age(st.ShiftedAt.Time), int64(w.Spec.Settle)),
 		min(w.age(st.GatesAt.Time), int64(w.longestPause())))
 	for _, d := range st.ScaleDowns {
