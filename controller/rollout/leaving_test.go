@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -89,5 +90,33 @@ func TestAnAnalysisRunThatIsBeingDeleted(t *testing.T) {
 	h.settle()
 	if got := h.rollout().Status; got.Phase != v1alpha1.PhaseHealthy || got.State.Candidate != "" {
 		t.Errorf("phase %s: %s", got.Phase, got.Message)
+	}
+}
+
+// recreate waits until the last pod of the old revision has ended, in a cluster too that does not count such pods.
+func TestRecreateWaitsForPodsThatAreEnding(t *testing.T) {
+	h := started(t, builder.Rollout("web").Namespace(namespace).Image(imageV1).Replicas(2).Recreate())
+	h.release(imageV2)
+	var gone func()
+	for name := range h.podNames() {
+		gone = h.leave(name, &corev1.Pod{})
+		break
+	}
+	for range 10 {
+		if _, err := h.pass(); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.plane.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.clock.SetTime(h.clock.Now().Add(time.Second))
+	}
+	if len(h.podNames()) != 1 {
+		t.Errorf("a pod of v1 is still ending, and there are %d pods: %s", len(h.podNames()), h.rollout().Status.Message)
+	}
+	gone()
+	h.settle()
+	if got := h.rollout().Status; got.Phase != v1alpha1.PhaseHealthy || *h.replicaSetOf(imageV2).Spec.Replicas != 2 {
+		t.Errorf("%s once the pod has ended: %s", got.Phase, got.Message)
 	}
 }

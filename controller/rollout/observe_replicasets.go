@@ -100,10 +100,11 @@ func (w *world) nextNumber() int64 {
 }
 
 // observePods counts the pods themselves while a restart is asked for: which are older than the request is written
-// nowhere else, and a ReplicaSet still counts a pod that has just been deleted.
+// nowhere else, and a ReplicaSet still counts a pod that has just been deleted. It counts them too where pods that are
+// ending hold up a release and nobody else tells of them.
 func (r *Reconciler) observePods(ctx context.Context, w *world) error {
-	before := w.snapshot.State.RestartAt
-	if before.IsZero() {
+	before, unseen := w.snapshot.State.RestartAt, w.endingUnseen()
+	if before.IsZero() && !unseen {
 		return nil
 	}
 	var list corev1.PodList
@@ -121,6 +122,9 @@ func (r *Reconciler) observePods(ctx context.Context, w *world) error {
 			}
 			if pod.DeletionTimestamp != nil {
 				rev.Terminating++
+				if unseen {
+					w.lookAgain(endingEvery)
+				}
 				continue
 			}
 			w.pods[rev.Hash] = append(w.pods[rev.Hash], pod)
@@ -129,6 +133,23 @@ func (r *Reconciler) observePods(ctx context.Context, w *world) error {
 		w.snapshot.Revisions[i] = rev
 	}
 	return nil
+}
+
+// endingEvery is how often pods that are ending are counted where nothing tells of their end.
+const endingEvery = time.Second
+
+// endingUnseen says whether a release waits for pods that are ending, as recreate does, in a cluster that does not
+// count them: Kubernetes does since 1.35, with the feature DeploymentReplicaSetTerminatingReplicas.
+func (w *world) endingUnseen() bool {
+	if w.rollout.Spec.Strategy.Recreate == nil || w.snapshot.State.Stage != v1alpha1.StageStepping {
+		return false
+	}
+	for _, rs := range w.replicaSets {
+		if rs.Status.TerminatingReplicas == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func minReady(rollout *v1alpha1.Rollout) time.Duration {

@@ -79,11 +79,11 @@ func (p *Plane) Run(ctx context.Context, every time.Duration) error {
 	}
 }
 
-// pods lists the pods of the namespace.
+// pods lists the pods of the namespace, but for those that are being deleted.
 func (p *Plane) pods(ctx context.Context) ([]corev1.Pod, error) {
 	var list corev1.PodList
 	err := p.Client.List(ctx, &list, client.InNamespace(p.Namespace))
-	return list.Items, err
+	return slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil }), err
 }
 
 // collectGarbage deletes the pods of ReplicaSets that are gone.
