@@ -84,14 +84,14 @@ func fullStatus(stage v1alpha1.Stage) v1alpha1.RolloutStatus {
 		State: v1alpha1.RolloutState{
 			Stage: stage, Stable: "5d8c7b9f6", Candidate: "7f9d8c5b4", CollisionCount: 1, Attempt: 2, Step: 1,
 			StartedAt: moment(123456), ProgressAt: moment(7), ProgressMark: 2, ShiftedAt: moment(8),
-			GatesAt: moment(9), Promoted: true, Full: true, Reason: v1alpha1.ReasonAborted, Message: "by hand",
+			GatesAt: moment(9), PromotedAt: moment(10), Full: true, Reason: v1alpha1.ReasonAborted, Message: "by hand",
 			ScaleDowns: []v1alpha1.ScaleDown{{Revision: "abc", At: moment(1)}}, RestartAt: moment(2),
 		},
 		LastCommand: &v1alpha1.CommandStatus{
 			ID: "1", Action: v1alpha1.ActionAbort, Revision: "7f9d8c5b4", Accepted: true, Message: "aborting", At: moment(3),
 		},
 		Analyses: []v1alpha1.AnalysisStatus{
-			{Name: "web-7f9d8c5b4-2-step-0", Gate: "step-0", Phase: v1alpha1.AnalysisPassed, Message: "5 of 5 passed"},
+			{Name: "web-7f9d8c5b4-2-step-1", Gate: "step-1", Phase: v1alpha1.AnalysisPassed, Message: "5 of 5 passed"},
 			{Name: "web-7f9d8c5b4-2-background", Gate: "background", Phase: v1alpha1.AnalysisRunning},
 		},
 		History: []v1alpha1.ReleaseRecord{{
