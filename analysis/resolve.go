@@ -59,7 +59,7 @@ type Request struct {
 	Templates []Template
 	// Args are the values that the Rollout gives.
 	Args []v1alpha1.Argument
-	// Gate says what the run is for: step-<index>, background, pre-promotion or post-promotion.
+	// Gate says what the run is for: step-<number>, background, pre-promotion or post-promotion.
 	Gate string
 
 	// Conditions keeps what it compiles from one request to the next. Without it each request compiles anew, in 0.3 ms.

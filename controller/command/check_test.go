@@ -46,7 +46,7 @@ func at(stage v1alpha1.Stage, change ...func(*v1alpha1.Rollout)) *v1alpha1.Rollo
 	case v1alpha1.StageStepping:
 		r.Status.Step = "1/2"
 	case v1alpha1.StageRetreating, v1alpha1.StageAborted:
-		r.Status.Phase, r.Status.State.Message = v1alpha1.PhaseDegraded, "analysis step-0 failed"
+		r.Status.Phase, r.Status.State.Message = v1alpha1.PhaseDegraded, "analysis step-1 failed"
 	case v1alpha1.StagePromoting:
 	}
 	for _, f := range change {
@@ -171,12 +171,12 @@ func TestCheck(t *testing.T) {
 		},
 		"promote on the way back": {
 			action: promote, rollout: at(v1alpha1.StageRetreating),
-			wantRefusal: `rollout "web" is moving traffic back from revision newest3333 to stable2222 (analysis step-0 failed): ` +
+			wantRefusal: `rollout "web" is moving traffic back from revision newest3333 to stable2222 (analysis step-1 failed): ` +
 				`wait for that with "kubectl sluice status web"`,
 		},
 		"promote what was aborted": {
 			action: promote, rollout: at(v1alpha1.StageAborted),
-			wantRefusal: `rollout "web" has aborted revision newest3333 (analysis step-0 failed): to release it again use ` +
+			wantRefusal: `rollout "web" has aborted revision newest3333 (analysis step-1 failed): to release it again use ` +
 				`"kubectl sluice retry web"`,
 		},
 		"abort at rest": {
@@ -191,12 +191,12 @@ func TestCheck(t *testing.T) {
 		},
 		"abort on the way back": {
 			action: abort, rollout: at(v1alpha1.StageRetreating),
-			wantRefusal: `rollout "web" is moving traffic back from revision newest3333 to stable2222 (analysis step-0 failed): ` +
+			wantRefusal: `rollout "web" is moving traffic back from revision newest3333 to stable2222 (analysis step-1 failed): ` +
 				`there is nothing more to abort; "kubectl sluice status web" waits for the end`,
 		},
 		"abort twice": {
 			action: abort, rollout: at(v1alpha1.StageAborted),
-			wantRefusal: `rollout "web" has aborted revision newest3333 (analysis step-0 failed): there is nothing more to ` +
+			wantRefusal: `rollout "web" has aborted revision newest3333 (analysis step-1 failed): there is nothing more to ` +
 				`abort; to release it again use "kubectl sluice retry web"`,
 		},
 		"retry at rest": {
@@ -211,12 +211,12 @@ func TestCheck(t *testing.T) {
 		},
 		"retry on the way back": {
 			action: retry, rollout: at(v1alpha1.StageRetreating),
-			wantRefusal: `rollout "web" is moving traffic back from revision newest3333 to stable2222 (analysis step-0 failed): ` +
+			wantRefusal: `rollout "web" is moving traffic back from revision newest3333 to stable2222 (analysis step-1 failed): ` +
 				`retry once traffic is back; "kubectl sluice status web" waits for that`,
 		},
 		"retry after another edit": {
 			action: retry, rollout: at(v1alpha1.StageAborted, otherTemplate),
-			wantRefusal: `rollout "web" has aborted revision newest3333 (analysis step-0 failed): the template has changed to ` +
+			wantRefusal: `rollout "web" has aborted revision newest3333 (analysis step-1 failed): the template has changed to ` +
 				`revision other44444 since; "kubectl sluice get web" shows what that waits for`,
 		},
 		"restart before the first look": {

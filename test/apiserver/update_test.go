@@ -101,7 +101,7 @@ func TestStatusOfAnAnalysisRunIsWritten(t *testing.T) {
 func newRun(t *testing.T, e *env.Env) *v1alpha1.AnalysisRun {
 	t.Helper()
 	run := builder.AnalysisRun("", builder.Metric("a", "vector(1)")).Namespace(e.Namespace).
-		For("web", "abc", "step-0").Arg("threshold", "1").Obj()
+		For("web", "abc", "step-1").Arg("threshold", "1").Obj()
 	run.GenerateName = "run-"
 	if err := e.Client.Create(t.Context(), run); err != nil {
 		t.Fatal(err)
