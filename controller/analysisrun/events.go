@@ -39,7 +39,21 @@ func (r *runReconciler) announce(run *v1alpha1.AnalysisRun, before, after v1alph
 	}
 	if problem := newProblem(before.Conditions, after.Conditions); problem != nil {
 		r.recorder.Eventf(run, nil, corev1.EventTypeWarning, problem.Reason, actionMeasure, "%s", note(problem.Message))
+		if rollout := rolloutOf(run); rollout != nil && problem.Reason != v1alpha1.ReasonNoData {
+			r.recorder.Eventf(rollout, run, corev1.EventTypeWarning, problem.Reason, actionMeasure, "%s",
+				note("analysis "+run.Spec.Gate+": "+problem.Message))
+		}
 	}
+}
+
+// rolloutOf is the Rollout that waits for a run, as far as an event needs it; nil when there is none. That nothing can be
+// measured is told there too, as it is where people look first. No data yet is what every step begins with.
+func rolloutOf(run *v1alpha1.AnalysisRun) *v1alpha1.Rollout {
+	owner := metav1.GetControllerOf(run)
+	if owner == nil || owner.APIVersion != v1alpha1.GroupVersion.String() || owner.Kind != "Rollout" {
+		return nil
+	}
+	return &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: owner.Name, UID: owner.UID}}
 }
 
 // verdictEvent is the type and the reason of the event of a verdict.

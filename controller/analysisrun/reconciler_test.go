@@ -37,6 +37,28 @@ type script struct {
 	asked   map[string][]time.Duration
 }
 
+// TestTheRolloutIsTold holds that a Rollout has an event of what keeps its analysis from measuring, and none of a step
+// that has no data yet.
+func TestTheRolloutIsTold(t *testing.T) {
+	run := newRun(newMetric("rate", 1))
+	run.Spec.Gate = "step-1"
+	run.OwnerReferences = []metav1.OwnerReference{
+		*metav1.NewControllerRef(&v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "2"}}, v1alpha1.GroupVersion.WithKind("Rollout")),
+	}
+	w := newWorld(t, &script{answers: map[string][]any{"rate": {nil, unreachable(), 1.0}}}, run)
+	w.follow(100)
+	var told []string
+	for _, event := range w.events() {
+		if strings.Contains(event, "analysis step-1: ") {
+			told = append(told, event)
+		}
+	}
+	want := "Warning ProviderUnreachable analysis step-1: rate: spec.metrics[0].provider.prometheus.address: nobody there"
+	if len(told) != 1 || told[0] != want {
+		t.Errorf("the Rollout is told %q, want %q", told, want)
+	}
+}
+
 func (s *script) Measure(_ context.Context, query analysis.Query) (analysis.Reading, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -173,6 +173,9 @@ func (p *pass) rollBack() bool {
 // aborted keeps traffic on stable until a retry or another template.
 func (p *pass) aborted() {
 	p.plan.Stalled = true
+	if i := slices.IndexFunc(p.Problems, Problem.ofTraffic); i >= 0 {
+		p.report(p.Problems[i])
+	}
 	if p.lost() {
 		p.why(v1alpha1.ReasonStableLost, "revision %s is aborted: %s; nothing of stable %s is ready; change the template, or retry",
 			p.state.Candidate, p.state.Message, p.state.Stable)

@@ -16,6 +16,8 @@ type pass struct {
 	plan  Plan
 	// sized are the sizes that this pass gave to revisions, with the spare pod of a restart.
 	sized map[string]int32
+	// broken says that the one sentence is a problem.
+	broken bool
 }
 
 // Next decides what to do now. It never assumes that a write has worked: it advances only when a later snapshot shows
@@ -85,10 +87,20 @@ func (p *pass) finish() Plan {
 	p.plan.State = p.state
 	p.plan.Weight = p.shownWeight()
 	p.plan.Phase = p.phase()
-	if p.plan.Why.Reason != p.LastReason && (noteworthy(p.plan.Why.Reason) || p.plan.Stalled && p.state.Stage != v1alpha1.StageAborted) {
+	if p.isNews() {
 		p.event(p.plan.Stalled || p.plan.Why.Reason == v1alpha1.ReasonAnalysisInconclusive, p.plan.Why.Reason, p.plan.Why.Message)
 	}
 	return p.plan
+}
+
+// isNews says whether the one sentence is an event: when it has another reason than before that a person would act on,
+// or is about another problem.
+func (p *pass) isNews() bool {
+	why := p.plan.Why
+	if p.broken {
+		return why.Reason != p.LastReason || why.Message != p.LastMessage
+	}
+	return why.Reason != p.LastReason && (noteworthy(why.Reason) || p.plan.Stalled && p.state.Stage != v1alpha1.StageAborted)
 }
 
 // noteworthy says whether a person would act on a reason. An abort has an event of its own; what stalls for another
@@ -181,9 +193,15 @@ func (p *pass) problem() bool {
 	if len(p.Problems) == 0 {
 		return false
 	}
-	p.why(p.Problems[0].Reason, "%s", p.Problems[0].sentence())
-	p.plan.Stalled = true
+	p.report(p.Problems[0])
 	return true
+}
+
+// report makes a problem the one sentence, unless another came before.
+func (p *pass) report(problem Problem) {
+	p.broken = p.broken || p.plan.Why.Reason == ""
+	p.why(problem.Reason, "%s", problem.sentence())
+	p.plan.Stalled = true
 }
 
 func (p Problem) sentence() string {

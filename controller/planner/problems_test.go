@@ -68,3 +68,25 @@ func TestRoutesThatDisagree(t *testing.T) {
 		t.Errorf("%q, with nothing of stable ready", got)
 	}
 }
+
+// TestAProblemIsToldOnce holds that every problem is an event, once, also after an abort and when another one has the
+// same reason.
+func TestAProblemIsToldOnce(t *testing.T) {
+	unknown := func(name string) Problem {
+		return Problem{Reason: v1alpha1.ReasonServiceNotFound, Field: "spec.services.active", Message: name + " does not exist"}
+	}
+	for _, stage := range []v1alpha1.Stage{v1alpha1.StageIdle, v1alpha1.StageStepping, v1alpha1.StageAborted} {
+		s := inStage(stage)
+		for _, name := range []string{"nobody", "nowhere"} {
+			s.Problems = []Problem{unknown(name)}
+			plan := Next(s)
+			if len(plan.Events) != 1 || plan.Events[0].Message != s.Problems[0].sentence() || !plan.Events[0].Warning {
+				t.Errorf("stage %q: events %v, want one of %s", stage, plan.Events, name)
+			}
+			s.State, s.LastReason, s.LastMessage = plan.State, plan.Why.Reason, plan.Why.Message
+			if again := Next(s).Events; len(again) != 0 {
+				t.Errorf("stage %q: told again: %v", stage, again)
+			}
+		}
+	}
+}

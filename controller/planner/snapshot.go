@@ -29,8 +29,8 @@ type Snapshot struct {
 	Route Route
 	// Analyses are the AnalysisRuns of the current attempt.
 	Analyses []Analysis
-	// LastReason is the reason in the status before this pass: what people have been told.
-	LastReason string
+	// LastReason and LastMessage are those in the status before this pass: what people have been told.
+	LastReason, LastMessage string
 	// Problems are what the observer found to be wrong with what the spec asks for. While there is one, no release
 	// starts and none goes on; traffic stays where it is; an abort still works.
 	Problems []Problem

@@ -43,7 +43,7 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 	w := &world{rollout: rollout}
 	w.snapshot.Now = r.clock.Now().Truncate(time.Microsecond)
 	w.snapshot.State = rollout.Status.State
-	w.snapshot.LastReason = lastReason(&rollout.Status)
+	w.snapshot.LastReason, w.snapshot.LastMessage = lastReason(&rollout.Status), rollout.Status.Message
 	w.observeCommand()
 	w.observeSpec(r.settle)
 	for _, part := range []func(context.Context, *world) error{
