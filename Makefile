@@ -8,6 +8,11 @@ SHELL := /bin/bash
 # go uses all cores by itself, and two builds at once tell their progress into one another.
 .NOTPARALLEL:
 
+# make takes a blank in a path for the end of it: `$(dir …)` would make two folders, and none of them the right one.
+ifneq ($(words $(CURDIR)),1)
+$(error $(CURDIR): make cannot build in a folder with a blank in its path; move the repository)
+endif
+
 GO ?= go
 # Static programs, built the same everywhere. Every command shares these flags with test/cluster, so that one cache of
 # compiled packages serves tests, linter, images and cluster: compiling them once more for other flags costs minutes.
@@ -64,15 +69,17 @@ help: ## List the targets.
 ifeq ($(origin KUBECONFIG),command line)
 OWN_CLUSTER := yes
 # A command that makes an image archive known to your cluster, such as LOAD='kind load image-archive --name dev'.
-ifeq ($(wildcard $(KUBECONFIG)),)
-$(error KUBECONFIG=$(KUBECONFIG): there is no such file; name the kubeconfig of your cluster, or leave it out for a local one)
+# A ~ that the shell has left is resolved here too.
+OWN_KUBECONFIG := $(abspath $(wildcard $(KUBECONFIG)))
+ifneq ($(words $(KUBECONFIG)) $(words $(OWN_KUBECONFIG)),1 1)
+$(error KUBECONFIG=$(KUBECONFIG): there is no such file; name the one kubeconfig of your cluster, by a path without blanks, or leave it out for a local one)
 endif
 ifeq ($(LOAD),)
 $(error KUBECONFIG is given, so LOAD is needed as well: the command that loads an image archive into that cluster, such as LOAD="kind load image-archive")
 endif
 KUBECTL ?= kubectl
 # $(call enter,cluster) makes the cluster's addresses known to a recipe.
-enter = export KUBECONFIG='$(abspath $(KUBECONFIG))' KUBECTL='$(KUBECTL)'
+enter = export KUBECONFIG='$(OWN_KUBECONFIG)' KUBECTL='$(KUBECTL)'
 load = for archive in $(IMAGES)/*.tar; do $(LOAD) "$$archive"; done
 else
 enter = export $$($(LAUNCHER) env --name $(1))
@@ -104,9 +111,13 @@ cluster-up: bin/cluster ## Start a cluster (CLUSTER=name), or make it whole agai
 cluster-down: bin/cluster ## Take a cluster (CLUSTER=name) down and leave nothing of it.
 	@$(LAUNCHER) down --name $(CLUSTER)
 
-# The image keeps its name between two builds, so that only a restart makes the pod run the new one.
+# A sed command that puts IMAGE into the manifests, which name the image of a release.
+with-image = s|^\( *image: \)ghcr.io/sluice-dev/sluice:.*|\1$(IMAGE)|
+
+# The image that was built and loaded is the one to run, whatever IMAGE or VERSION call it. It keeps its name between two
+# builds, so that only a restart makes the pod run the new one.
 define install-sluice
-sed "/name: PROMETHEUS_ADDRESS/{n;s|value: .*|value: \"$${PROMETHEUS_INSIDE:-$(PROMETHEUS_ADDRESS)}\"|}" $(INSTALL) | \
+sed -e '$(with-image)' -e "/name: PROMETHEUS_ADDRESS/{n;s|value: .*|value: \"$${PROMETHEUS_INSIDE:-$(PROMETHEUS_ADDRESS)}\"|}" $(INSTALL) | \
 	$$KUBECTL apply --server-side --force-conflicts -f -; \
 $$KUBECTL -n sluice-system rollout restart deployment/sluice-controller; \
 $$KUBECTL -n sluice-system rollout status deployment/sluice-controller --timeout 3m
@@ -152,7 +163,7 @@ MANIFESTS = $(sort $(wildcard config/crd/*.yaml)) config/manager/namespace.yaml 
 install.yaml: ## Write all that a cluster needs to config/install.yaml (IMAGE=… for an image of yours).
 	@{ echo '# Sluice $(VERSION). Made from config/ by `make install.yaml`; change the files there, not this one.'; \
 	for manifest in $(MANIFESTS); do \
-		echo '---'; sed -e '/^#/d' -e '/^---$$/{1d;2d}' -e 's|^\( *image: \)ghcr.io/sluice-dev/sluice:.*|\1$(IMAGE)|' "$$manifest"; \
+		echo '---'; sed -e '/^#/d' -e '/^---$$/{1d;2d}' -e '$(with-image)' "$$manifest"; \
 	done; } > $(INSTALL)
 
 ##@ Change it
