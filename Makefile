@@ -137,10 +137,14 @@ bin/demo:
 bin/cluster:
 	@$(call build,cluster,.,$(CURDIR)/$@,,test/cluster)
 
+# Certificate authorities for a Prometheus behind https: this machine's, as Debian and most others keep them, or none.
+CERTIFICATES ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
+with-certificates = $(if $(CERTIFICATES),--certificates $(CERTIFICATES))
+
 .PHONY: image
 image: bin/cluster ## Write the controller's image, without a container engine, as an OCI archive and for docker load.
-	@$(call pack,sluice,./cmd/sluice,$(IMAGE),-ldflags '$(LDFLAGS)')
-	@$(LAUNCHER) image --oci --binary $(BIN)/linux/sluice --name $(IMAGE) --out $(BIN)/sluice-oci.tar
+	@$(call pack,sluice,./cmd/sluice,$(IMAGE),-ldflags '$(LDFLAGS)',$(with-certificates))
+	@$(LAUNCHER) image --oci --binary $(BIN)/linux/sluice --name $(IMAGE) --out $(BIN)/sluice-oci.tar $(with-certificates)
 	@echo "as an OCI archive: $(BIN)/sluice-oci.tar"
 
 .PHONY: images
@@ -148,10 +152,10 @@ images: image
 	@$(call pack,app,./test/app,$(APP_IMAGE),-ldflags '-s -w')
 	@$(call pack,load,./test/load,$(LOAD_IMAGE),-ldflags '-s -w')
 
-# $(call pack,name,package,image[,flags]) builds a static program and makes an image of it alone.
+# $(call pack,name,package,image,flags[,flags of the image]) builds a static program and makes an image of it.
 define pack
 export GOOS=linux; $(call build,$(1) for linux,$(2),$(BIN)/linux/$(1),$(4)); \
-mkdir -p $(IMAGES); $(LAUNCHER) image --binary $(BIN)/linux/$(1) --name $(3) --out $(IMAGES)/$(1).tar; \
+mkdir -p $(IMAGES); $(LAUNCHER) image --binary $(BIN)/linux/$(1) --name $(3) --out $(IMAGES)/$(1).tar $(5); \
 echo "image $(3): $(IMAGES)/$(1).tar"
 endef
 

@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/x509"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -22,20 +23,22 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Nonroot is the user and group that images run as unless told otherwise: the
-// number that distroless images use. It is numeric because the kubelet cannot
-// check runAsNonRoot against a name.
-const Nonroot = "65532:65532"
+// nonroot is the user and group that images run as: the number that distroless
+// images use. It is numeric because the kubelet cannot check runAsNonRoot
+// against a name.
+const nonroot = "65532:65532"
+
+// certificatesPath is where Go's crypto/x509 looks first on Linux.
+const certificatesPath = "etc/ssl/certs/ca-certificates.crt"
 
 // Options say what to put in an image.
 type Options struct {
 	// Binary is the program's path. It becomes /NAME in the image, where NAME is
 	// its base name.
 	Binary string
-	// Entrypoint is the program with arguments. It defaults to the binary.
-	Entrypoint []string
-	// User is the user, or user:group, that it runs as.
-	User string
+	// Certificates is a file of certificate authorities, for a program that asks
+	// https servers. Empty for none.
+	Certificates string
 }
 
 // Image makes the image. The same binary and options give the same bytes:
@@ -49,13 +52,14 @@ func Image(o Options) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", o.Binary, err)
 	}
-	path := "/" + filepath.Base(o.Binary)
-	layer, err := layerOf(path, program)
+	files, err := certificates(o.Certificates)
 	if err != nil {
 		return nil, err
 	}
-	if len(o.Entrypoint) == 0 {
-		o.Entrypoint = []string{path}
+	executable := filepath.Base(o.Binary)
+	layer, err := layerOf(append(files, file{executable, 0o755, program}))
+	if err != nil {
+		return nil, err
 	}
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err := mutate.AppendLayers(base, layer)
@@ -69,8 +73,8 @@ func Image(o Options) (v1.Image, error) {
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", architecture
 	config.Created = v1.Time{Time: epoch()}
-	config.Config.User = o.User
-	config.Config.Entrypoint = o.Entrypoint
+	config.Config.User = nonroot
+	config.Config.Entrypoint = []string{"/" + executable}
 	config.Config.WorkingDir = "/"
 	return mutate.ConfigFile(image, config)
 }
@@ -120,23 +124,48 @@ func architectureOf(program []byte) (string, error) {
 	}
 }
 
-// layerOf makes the layer that holds the program.
-func layerOf(path string, program []byte) (v1.Layer, error) {
-	var layer bytes.Buffer
-	w := tar.NewWriter(&layer)
-	err := w.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg,
-		Name:     path[1:],
-		Size:     int64(len(program)),
-		Mode:     0o755,
-		ModTime:  epoch(),
-		Format:   tar.FormatPAX,
-	})
+// file is a file, or a folder where the name ends in a slash, of an image.
+type file struct {
+	name    string
+	mode    int64
+	content []byte
+}
+
+// certificates reads the authorities that an image is to trust. The folders
+// above them are written too: who unpacks decides the rights of those that are
+// not, and nobody must be able to enter them.
+func certificates(path string) ([]file, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(program); err != nil {
-		return nil, err
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificates in PEM form", path)
+	}
+	return []file{
+		{"etc/", 0o755, nil},
+		{"etc/ssl/", 0o755, nil},
+		{"etc/ssl/certs/", 0o755, nil},
+		{certificatesPath, 0o644, pem},
+	}, nil
+}
+
+// layerOf makes the one layer of an image.
+func layerOf(files []file) (v1.Layer, error) {
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	for _, f := range files {
+		// The slash at the end of a name makes it a folder.
+		header := tar.Header{Name: f.name, Size: int64(len(f.content)), Mode: f.mode, ModTime: epoch(), Format: tar.FormatPAX}
+		if err := w.WriteHeader(&header); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.content); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.Close(); err != nil {
 		return nil, err

@@ -5,8 +5,12 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,8 +81,63 @@ func TestImageHoldsTheProgramAndNothingElse(t *testing.T) {
 	}
 }
 
+// authorities writes a file with one certificate authority.
+func authorities(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "authorities.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(path, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Whoever runs it is nobody, and has to be able to enter the folders and read
+// the file.
+func TestImageHoldsCertificates(t *testing.T) {
+	img := image(t, imagearchive.Options{Binary: program(t, elf.EM_X86_64), Certificates: authorities(t)})
+	layers, err := img.Layers()
+	if err != nil || len(layers) != 1 {
+		t.Fatalf("%d layers, %v; want 1", len(layers), err)
+	}
+	content, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	var got []string
+	files := tar.NewReader(content)
+	for {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%v %s", header.FileInfo().Mode(), header.Name))
+	}
+	want := []string{
+		"drwxr-xr-x etc/", "drwxr-xr-x etc/ssl/", "drwxr-xr-x etc/ssl/certs/",
+		"-rw-r--r-- etc/ssl/certs/ca-certificates.crt", "-rwxr-xr-x app",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("files %q, want %q", got, want)
+	}
+}
+
+func TestImageRefusesCertificatesThatAreNone(t *testing.T) {
+	path := program(t, elf.EM_X86_64)
+	_, err := imagearchive.Image(imagearchive.Options{Binary: path, Certificates: path})
+	if err == nil || !strings.Contains(err.Error(), "no certificates") {
+		t.Errorf("error %v, want one that says so", err)
+	}
+}
+
 func TestImageRunsTheProgramAsNobody(t *testing.T) {
-	img := image(t, imagearchive.Options{Binary: program(t, elf.EM_AARCH64), User: imagearchive.Nonroot})
+	img := image(t, imagearchive.Options{Binary: program(t, elf.EM_AARCH64)})
 	config, err := img.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +149,7 @@ func TestImageRunsTheProgramAsNobody(t *testing.T) {
 }
 
 func TestArchivesAreReproducible(t *testing.T) {
-	o := imagearchive.Options{Binary: program(t, elf.EM_X86_64), User: "1:1", Entrypoint: []string{"/app", "serve"}}
+	o := imagearchive.Options{Binary: program(t, elf.EM_X86_64), Certificates: authorities(t)}
 	for kind, write := range map[string]func(io.Writer, string, v1.Image) error{
 		"docker": imagearchive.WriteDocker, "oci": imagearchive.WriteOCI,
 	} {

@@ -31,10 +31,7 @@ func (m *Manager) LoadImages(ctx context.Context, archives ...string) error {
 
 // loadPause makes and imports the image that every pod needs.
 func (m *Manager) loadPause(ctx context.Context) error {
-	image, err := imagearchive.Image(imagearchive.Options{
-		Binary: filepath.Join(m.settings.BinDir, "pause"),
-		User:   imagearchive.Nonroot,
-	})
+	image, err := imagearchive.Image(imagearchive.Options{Binary: filepath.Join(m.settings.BinDir, "pause")})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package verbs
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,14 @@ func newKill() *cobra.Command {
 		func(_ context.Context, m *lifecycle.Manager, component string) error { return m.Kill(component) })
 }
 
+// oneComponent wants the name of a component and nothing else.
+func oneComponent(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("name one component, not %d; \"cluster status\" lists them", len(args))
+	}
+	return nil
+}
+
 // onComponent makes a command that does something to one component.
 func onComponent(verb, short string, do func(context.Context, *lifecycle.Manager, string) error) *cobra.Command {
 	var t target
@@ -32,7 +41,7 @@ func onComponent(verb, short string, do func(context.Context, *lifecycle.Manager
 		Use:   verb + " COMPONENT",
 		Short: short,
 		Long:  short + ".\n\n\"cluster status\" lists the components.",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneComponent,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, _, err := t.work()
 			if err != nil {

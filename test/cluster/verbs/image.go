@@ -40,15 +40,19 @@ programs give equal images. The archive is for "cluster load", "docker load" and
 			if err != nil {
 				return err
 			}
-			return errors.Join(write(file, reference, image), file.Close())
+			if err := errors.Join(write(file, reference, image), file.Close()); err != nil {
+				// Half an archive would be taken for a whole one.
+				return errors.Join(err, os.Remove(path))
+			}
+			return nil
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&options.Binary, "binary", "", "the program, a static Linux binary")
 	flags.StringVar(&reference, "name", "", "the image's name and tag")
 	flags.StringVar(&path, "out", "", "the archive to write")
-	flags.StringSliceVar(&options.Entrypoint, "entrypoint", nil, "what to run, separated by commas (default the program)")
-	flags.StringVar(&options.User, "user", imagearchive.Nonroot, "the user and group to run as, as numbers")
+	flags.StringVar(&options.Certificates, "certificates", "",
+		"certificate authorities to put into the image, for a program that asks https servers")
 	flags.BoolVar(&oci, "oci", false, "write an OCI image layout instead of a docker archive")
 	for _, name := range []string{"binary", "name", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {

@@ -14,7 +14,7 @@ func newLogs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs COMPONENT",
 		Short: "Print a component's log",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneComponent,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, c, err := t.work()
 			if err != nil {

@@ -20,7 +20,7 @@ func newUp() *cobra.Command {
 
 Installs the Debian packages that are missing, builds the programs that are
 missing or out of date, starts everything and waits until the node is Ready, the
-GatewayClass Accepted and Prometheus answers. The first build takes about twelve
+GatewayClass Accepted and Prometheus answers. The first build takes about 15
 minutes on two cores; after that a start takes seconds.
 
 On a healthy cluster it only looks, and goes on running the programs it has: to
