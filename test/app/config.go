@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -28,10 +29,10 @@ const defaultDrain = 5 * time.Second
 // configFrom reads the environment. An error names the variable and what to write.
 func configFrom(getenv func(string) string) (Config, error) {
 	config := Config{
-		Version:      orDefault(getenv("VERSION"), "dev"),
+		Version:      cmp.Or(getenv("VERSION"), "dev"),
 		Pod:          getenv("HOSTNAME"),
-		Address:      orDefault(getenv("ADDRESS"), ":8080"),
-		AdminAddress: orDefault(getenv("ADMIN_ADDRESS"), ":9090"),
+		Address:      cmp.Or(getenv("ADDRESS"), ":8080"),
+		AdminAddress: cmp.Or(getenv("ADMIN_ADDRESS"), ":9090"),
 		Drain:        defaultDrain,
 	}
 	if s := getenv("ERROR_RATE"); s != "" {
@@ -64,11 +65,4 @@ func durationFrom(getenv func(string) string, name string, otherwise time.Durati
 		return 0, fmt.Errorf("%s: %q is not a duration: write one such as 50ms or 5s", name, s)
 	}
 	return d, nil
-}
-
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

@@ -287,12 +287,15 @@ func TestFlagsAreChecked(t *testing.T) {
 		t.Errorf("want five commands to try, got:\n%s", got)
 	}
 	for flag, want := range map[string]string{
-		"-app-image=":      "-app-image is missing",
-		"-load-image=":     "-load-image is missing",
-		"-replicas=1":      "-replicas: write a number from 2 to 20",
-		"-rate=1":          "-rate: write a number from 20 to 1000",
-		"-window=1500ms":   "-window: write whole seconds",
-		"-gateway-port=-1": "-gateway-port: write a port",
+		"-app-image=":         "-app-image is missing",
+		"-load-image=":        "-load-image is missing",
+		"-replicas=1":         "-replicas: write a number from 2 to 20",
+		"-rate=1":             "-rate: write a number from 20 to 1000",
+		"-window=1500ms":      "-window: write whole seconds",
+		"-gateway-port=-1":    "-gateway-port: write a port",
+		"-gateway-port=70000": "-gateway-port: write a port",
+		"-gateway=10.0.0.1":   "-gateway: write an http URL",
+		"2m":                  `"2m" is no flag`,
 	} {
 		if _, err := parse(append(args[:2:2], flag)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", flag, err, want)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -54,6 +55,9 @@ func parse(args []string) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q is no flag, and the flags after it would be ignored: write -flag=value", flags.Arg(0))
+	}
 	o.Replicas, o.ListenerPort = int32(replicas), int32(port)
 	return o, o.validate()
 }
@@ -71,10 +75,14 @@ func (o options) validate() error {
 			o.Window >= 2*time.Second && o.Window <= time.Hour && o.Window%time.Second == 0,
 			"-window: write whole seconds, at least 2s",
 		},
-		{o.ListenerPort > 0, "-gateway-port: write a port"},
+		{o.ListenerPort > 0 && o.ListenerPort <= 65535, "-gateway-port: write a port, from 1 to 65535"},
+		{
+			o.gateway == "" || strings.HasPrefix(o.gateway, "http://"),
+			"-gateway: write an http URL, such as http://10.77.0.1:8000",
+		},
 	} {
 		if !rule.holds {
-			return fmt.Errorf("%s", rule.wrong)
+			return errors.New(rule.wrong)
 		}
 	}
 	return nil

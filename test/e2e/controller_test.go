@@ -126,8 +126,8 @@ func (e *env) pauseOf(step int32) (shifted, gates time.Time) {
 func (e *env) killController() {
 	e.t.Helper()
 	pod := e.controllerPod()
-	pid := processOf(e.t, pod)
 	holder := e.leaseHolder()
+	pid := processOf(e.t, pod) // Last, so that the number cannot have passed to another process.
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		e.t.Fatalf("killing the controller, process %d: %v", pid, err)
 	}

@@ -28,6 +28,7 @@ func TestConfigIsChecked(t *testing.T) {
 	for _, c := range []struct{ flag, want string }{
 		{"-target=10.77.0.1:8000", "is not an http URL"},
 		{"-target=", "is not an http URL"},
+		{"8", `"8" is no flag`},
 		{"-rate=0", "-rate: 0: write a number above 0"},
 		{"-fresh=1.5", "-fresh: 1.5 is not a share"},
 		{"-timeout=0s", "-timeout"},

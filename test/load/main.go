@@ -79,6 +79,9 @@ func configFrom(args []string, usage io.Writer) (Config, error) {
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
+	if flags.NArg() > 0 {
+		return c, fmt.Errorf("%q is no flag, and the flags after it would be ignored: write -flag=value", flags.Arg(0))
+	}
 	return c, c.validate()
 }
 
