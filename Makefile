@@ -53,8 +53,9 @@ TESTED_MODULES := test/tools test/cluster
 GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd config/install.yaml
 
 say = @printf '\n==> %s\n' '$(1)'
-# $(call build,name,package,output[,flags[,module folder]]) builds a program and tells how it is going.
-build = mkdir -p $(dir $(3)) && $(GO) build -C $(or $(5),.) -v -o $(3) $(4) $(2) 2>&1 | awk -v what='$(1)' -f test/tools/progress.awk
+# $(call build,name,package,output[,flags[,module folder]]) builds a program and tells how it is going, on the error output:
+# `$(make -s assets)` is a folder and nothing else, also when the launcher has to be built first.
+build = mkdir -p $(dir $(3)) && $(GO) build -C $(or $(5),.) -v -o $(3) $(4) $(2) 2>&1 | awk -v what='$(1)' -f test/tools/progress.awk >&2
 
 .PHONY: help
 help: ## List the targets.
@@ -213,7 +214,7 @@ test-unit: ## Run the tests that need nothing but Go (RACE=1 to find races; that
 
 .PHONY: test-apiserver
 test-apiserver: bin/cluster ## Run the tests that need etcd and an API server, which are built first.
-	@assets="$$($(LAUNCHER) assets | tail -n 1)"; set -x; \
+	@assets="$$($(LAUNCHER) assets)"; set -x; \
 	KUBEBUILDER_ASSETS="$$assets" $(GO) test -tags apiserver -timeout 20m ./test/apiserver/...
 
 .PHONY: assets

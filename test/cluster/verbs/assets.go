@@ -16,7 +16,7 @@ func newAssets() *cobra.Command {
 		Long: `Build etcd and Kubernetes only, for tests against an API server without nodes.
 Needs neither root nor a running cluster.
 
-The last line on standard output is the folder for KUBEBUILDER_ASSETS, with etcd,
+What it prints on standard output is the folder for KUBEBUILDER_ASSETS, with etcd,
 kube-apiserver, kubectl and kube-controller-manager in it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
