@@ -23,12 +23,6 @@ func Metric(name, query string) *MetricBuilder {
 	}}
 }
 
-// Success sets the condition of success; empty for none.
-func (b *MetricBuilder) Success(condition string) *MetricBuilder {
-	b.metric.SuccessCondition = condition
-	return b
-}
-
 // Failure sets the condition of failure; empty for none.
 func (b *MetricBuilder) Failure(condition string) *MetricBuilder {
 	b.metric.FailureCondition = condition
@@ -68,7 +62,7 @@ func (b *MetricBuilder) Address(url string) *MetricBuilder {
 // Obj returns the metric.
 func (b *MetricBuilder) Obj() v1alpha1.Metric { return *b.metric.DeepCopy() }
 
-// AnalysisTemplateBuilder makes an AnalysisTemplate or a ClusterAnalysisTemplate.
+// AnalysisTemplateBuilder makes an AnalysisTemplate.
 type AnalysisTemplateBuilder struct {
 	meta metav1.ObjectMeta
 	spec v1alpha1.AnalysisTemplateSpec
@@ -95,12 +89,6 @@ func (b *AnalysisTemplateBuilder) Arg(name string) *AnalysisTemplateBuilder {
 	return b
 }
 
-// ArgDefault declares an argument with a value for when it is not given.
-func (b *AnalysisTemplateBuilder) ArgDefault(name, value string) *AnalysisTemplateBuilder {
-	b.spec.Args = append(b.spec.Args, v1alpha1.Argument{Name: name, Value: ptr.To(value)})
-	return b
-}
-
 // Obj returns an AnalysisTemplate.
 func (b *AnalysisTemplateBuilder) Obj() *v1alpha1.AnalysisTemplate {
 	return &v1alpha1.AnalysisTemplate{
@@ -108,17 +96,6 @@ func (b *AnalysisTemplateBuilder) Obj() *v1alpha1.AnalysisTemplate {
 		ObjectMeta: *b.meta.DeepCopy(),
 		Spec:       *b.spec.DeepCopy(),
 	}
-}
-
-// ClusterObj returns a ClusterAnalysisTemplate of the same metrics.
-func (b *AnalysisTemplateBuilder) ClusterObj() *v1alpha1.ClusterAnalysisTemplate {
-	out := &v1alpha1.ClusterAnalysisTemplate{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ClusterAnalysisTemplate"},
-		ObjectMeta: *b.meta.DeepCopy(),
-		Spec:       *b.spec.DeepCopy(),
-	}
-	out.Namespace = ""
-	return out
 }
 
 // AnalysisRunBuilder makes an AnalysisRun.

@@ -58,12 +58,6 @@ func (b *RolloutBuilder) Namespace(namespace string) *RolloutBuilder {
 	return b
 }
 
-// Annotation sets an annotation of the Rollout, such as a command.
-func (b *RolloutBuilder) Annotation(key, value string) *RolloutBuilder {
-	metav1.SetMetaDataAnnotation(&b.rollout.ObjectMeta, key, value)
-	return b
-}
-
 // Generation sets what the API server counts.
 func (b *RolloutBuilder) Generation(generation int64) *RolloutBuilder {
 	b.rollout.Generation = generation

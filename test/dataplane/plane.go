@@ -31,16 +31,8 @@ type Plane struct {
 	// Now tells the time.
 	Now func() time.Time
 
-	mu         sync.Mutex
-	neverReady []string
-	refusals   map[string]string
-}
-
-// NeverReady says that pods of an image never become ready.
-func (p *Plane) NeverReady(image string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.neverReady = append(p.neverReady, image)
+	mu       sync.Mutex
+	refusals map[string]string
 }
 
 // Refuse makes the gateway refuse a route, with a message; an empty message ends that.
@@ -158,7 +150,7 @@ func (p *Plane) replicaSet(ctx context.Context, rs *appsv1.ReplicaSet, all []cor
 	return p.Client.Status().Update(ctx, rs)
 }
 
-// createPod makes a pod and, unless its image never comes up, makes it ready.
+// createPod makes a pod that is ready at once.
 func (p *Plane) createPod(ctx context.Context, rs *appsv1.ReplicaSet) (*corev1.Pod, error) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -173,12 +165,6 @@ func (p *Plane) createPod(ctx context.Context, rs *appsv1.ReplicaSet) (*corev1.P
 	}
 	if err := p.Client.Create(ctx, pod); err != nil {
 		return nil, fmt.Errorf("creating a pod of %s: %w", rs.Name, err)
-	}
-	p.mu.Lock()
-	never := slices.Contains(p.neverReady, pod.Spec.Containers[0].Image)
-	p.mu.Unlock()
-	if never {
-		return pod, nil
 	}
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.Conditions = []corev1.PodCondition{{
