@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sluice-dev/sluice/test/cluster/cgroup"
@@ -121,10 +122,8 @@ func endRest(c layout.Cluster) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("processes %v do not end; look at what holds them, then repeat", pids)
 		}
-		for _, pid := range pids {
-			if err := endOne(c, pid); err != nil {
-				return err
-			}
+		if err := endThose(c, pids); err != nil {
+			return err
 		}
 	}
 }
@@ -140,14 +139,32 @@ func restOf(c layout.Cluster) ([]int, error) {
 	return append(inside, contained...), err
 }
 
-// endOne kills one process that was listed a moment ago.
-func endOne(c layout.Cluster, pid int) error {
-	id, err := process.Identify(pid)
-	if err == nil {
-		err = id.End(0)
+// endThose kills processes that were listed a moment ago. Their pids may have
+// passed to others since, so they are identified and then looked for again: what
+// is the cluster's in both lists is, or has ended.
+func endThose(c layout.Cluster, pids []int) error {
+	var ids []process.Identity
+	for _, pid := range pids {
+		id, err := process.Identify(pid)
+		if errors.Is(err, process.ErrEnded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
 	}
-	if err != nil && !errors.Is(err, process.ErrEnded) {
-		return fmt.Errorf("end process %d of cluster %s: %w", pid, c.Name, err)
+	still, err := restOf(c)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !slices.Contains(still, id.PID) {
+			continue
+		}
+		if err := id.End(0); err != nil {
+			return fmt.Errorf("end process %d of cluster %s: %w", id.PID, c.Name, err)
+		}
 	}
 	return nil
 }
