@@ -132,9 +132,11 @@ func walk(s *apiextensionsv1.JSONSchemaProps, path string, visit func(*apiextens
 
 func TestRunReplacesWhatIsThere(t *testing.T) {
 	out := t.TempDir()
-	stale := filepath.Join(out, "sluice.dev_oldkinds.yaml")
-	if err := os.WriteFile(stale, []byte("kind: gone\n"), 0o600); err != nil {
-		t.Fatal(err)
+	// The first is of a kind that is no more, the second not ours to remove.
+	for _, name := range []string{"sluice.dev_oldkinds.yaml", "role_binding.yaml"} {
+		if err := os.WriteFile(filepath.Join(out, name), []byte("kind: gone\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := run(types, out); err != nil {
 		t.Fatal(err)
@@ -148,8 +150,8 @@ func TestRunReplacesWhatIsThere(t *testing.T) {
 		names = append(names, filepath.Base(file))
 	}
 	want := []string{
-		"sluice.dev_analysisruns.yaml", "sluice.dev_analysistemplates.yaml", "sluice.dev_clusteranalysistemplates.yaml",
-		"sluice.dev_rollouts.yaml",
+		"role_binding.yaml", "sluice.dev_analysisruns.yaml", "sluice.dev_analysistemplates.yaml",
+		"sluice.dev_clusteranalysistemplates.yaml", "sluice.dev_rollouts.yaml",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("files %v, want %v", names, want)

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 func main() {
@@ -37,22 +38,42 @@ func run(types, out string) error {
 	if err != nil {
 		return err
 	}
+	if len(files) == 0 {
+		return fmt.Errorf("%s has no kinds: name the folder of the Go types", types)
+	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
+	}
+	if err := removeOld(out, files); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := os.WriteFile(filepath.Join(out, name), files[name], 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeOld removes the definitions of kinds that are no more. Only files of a group that is written are such: another
+// folder that is named by mistake loses nothing.
+func removeOld(out string, files map[string][]byte) error {
+	groups := map[string]bool{}
+	for name := range files {
+		group, _, _ := strings.Cut(name, "_")
+		groups[group] = true
 	}
 	old, err := filepath.Glob(filepath.Join(out, "*_*.yaml"))
 	if err != nil {
 		return err
 	}
 	for _, path := range old {
-		if _, stays := files[filepath.Base(path)]; !stays {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
+		name := filepath.Base(path)
+		group, _, _ := strings.Cut(name, "_")
+		if _, stays := files[name]; stays || !groups[group] {
+			continue
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := os.WriteFile(filepath.Join(out, name), files[name], 0o644); err != nil {
+		if err := os.Remove(path); err != nil {
 			return err
 		}
 	}
