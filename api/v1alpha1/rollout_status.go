@@ -166,6 +166,11 @@ type RolloutState struct {
 	// +optional
 	ShiftedAt metav1.MicroTime `json:"shiftedAt,omitzero"`
 
+	// EndpointsAt is when the standby Service was first observed to have the ready endpoints for its first share of the
+	// traffic; gateways are given the settle time to hear of them.
+	// +optional
+	EndpointsAt metav1.MicroTime `json:"endpointsAt,omitzero"`
+
 	// GatesAt is when the gates of the current step began: the traffic had moved and settled.
 	// +optional
 	GatesAt metav1.MicroTime `json:"gatesAt,omitzero"`

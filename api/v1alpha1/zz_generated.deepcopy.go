@@ -853,6 +853,7 @@ func (in *RolloutState) DeepCopyInto(out *RolloutState) {
 	in.StartedAt.DeepCopyInto(&out.StartedAt)
 	in.ProgressAt.DeepCopyInto(&out.ProgressAt)
 	in.ShiftedAt.DeepCopyInto(&out.ShiftedAt)
+	in.EndpointsAt.DeepCopyInto(&out.EndpointsAt)
 	in.GatesAt.DeepCopyInto(&out.GatesAt)
 	in.PromotedAt.DeepCopyInto(&out.PromotedAt)
 	if in.ScaleDowns != nil {

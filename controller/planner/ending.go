@@ -136,6 +136,7 @@ func (p *pass) retreating() {
 	default:
 		p.record(v1alpha1.OutcomeAborted, p.state.Reason, p.state.Message)
 		p.state.Stage, p.state.ProgressAt = v1alpha1.StageAborted, metav1.MicroTime{}
+		p.tellOfAbort()
 	}
 	if hopeless {
 		p.plan.Why = Why{}
@@ -172,6 +173,12 @@ func (p *pass) rollBack() bool {
 
 // aborted keeps traffic on stable until a retry or another template.
 func (p *pass) aborted() {
+	p.tellOfAbort()
+	p.keep()
+}
+
+// tellOfAbort says what was aborted and why, unless something is wrong now.
+func (p *pass) tellOfAbort() {
 	p.plan.Stalled = true
 	if i := slices.IndexFunc(p.Problems, Problem.ofTraffic); i >= 0 {
 		p.report(p.Problems[i])
@@ -182,7 +189,6 @@ func (p *pass) aborted() {
 	}
 	p.why(p.state.Reason, "revision %s is aborted: %s; stable is %s; retry it, or change the template", p.state.Candidate,
 		p.state.Message, p.state.Stable)
-	p.keep()
 }
 
 // idle keeps stable at its size and under all traffic.

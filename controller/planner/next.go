@@ -160,7 +160,7 @@ func (p *pass) wakeAt(t time.Time) {
 // turnBack makes now of what is remembered as later than now: the clock went back, or another one was ahead. What counts
 // from there begins again, so that nothing ends early, and nothing waits for the time that the clock went back.
 func (p *pass) turnBack() {
-	for _, t := range []*metav1.MicroTime{&p.state.ProgressAt, &p.state.ShiftedAt, &p.state.GatesAt} {
+	for _, t := range []*metav1.MicroTime{&p.state.ProgressAt, &p.state.ShiftedAt, &p.state.EndpointsAt, &p.state.GatesAt} {
 		if t.After(p.Now) {
 			*t = p.now()
 		}

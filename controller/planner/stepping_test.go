@@ -15,7 +15,7 @@ import (
 func atStep(change func(*Snapshot)) Snapshot {
 	s := canary()
 	s.State.GatesAt, s.State.ShiftedAt = metav1.MicroTime{}, metav1.MicroTime{}
-	s.Route.Weight = 0
+	s.Route.Weight, s.State.EndpointsAt = 0, metav1.NewMicroTime(noon().Add(-time.Minute))
 	change(&s)
 	return s
 }
@@ -39,7 +39,16 @@ func TestAStepTakesOneThingAfterTheOther(t *testing.T) {
 		"and the only ones": {atStep(func(s *Snapshot) {
 			s.Standby.Foreign = 1
 		}), "", v1alpha1.ReasonWaitingForEndpoints},
+		"that gateways know": {atStep(func(s *Snapshot) {
+			s.State.EndpointsAt = metav1.NewMicroTime(noon().Add(-time.Second))
+		}), "", v1alpha1.ReasonSettling},
+		"for which the time begins when they are there": {atStep(func(s *Snapshot) {
+			s.State.EndpointsAt = metav1.MicroTime{}
+		}), "", v1alpha1.ReasonSettling},
 		"then the weight is written": {atStep(func(*Snapshot) {}), "set the weight of standby to 25%", v1alpha1.ReasonWaitingForRoute},
+		"weight that is there already waits for no gateway": {atStep(func(s *Snapshot) {
+			s.Route.Weight, s.State.EndpointsAt = 100, metav1.MicroTime{}
+		}), "set the weight of standby to 25%", v1alpha1.ReasonWaitingForRoute},
 		"and accepted": {atStep(func(s *Snapshot) {
 			s.Route = Route{Weight: 250}
 		}), "", v1alpha1.ReasonWaitingForRoute},
@@ -49,8 +58,12 @@ func TestAStepTakesOneThingAfterTheOther(t *testing.T) {
 		"the standby service is made first": {atStep(func(s *Snapshot) {
 			s.Standby.Found = false
 		}), "create the standby service for v1", v1alpha1.ReasonServiceNotFound},
+		"after the time of other endpoints is forgotten": {atStep(func(s *Snapshot) {
+			s.Standby.Revision = "v1"
+		}), "", v1alpha1.ReasonSettling},
 		"and pointed at the candidate": {atStep(func(s *Snapshot) {
 			s.Standby.Revision = "v1"
+			s.State.EndpointsAt = metav1.MicroTime{}
 		}), "point standby at v2", v1alpha1.ReasonSettling},
 		"a problem holds it": {atStep(func(s *Snapshot) {
 			s.Problems = []Problem{{Reason: v1alpha1.ReasonRouteNotFound, Field: "spec.traffic", Message: "create it"}}

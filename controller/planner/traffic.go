@@ -107,18 +107,11 @@ func (p *pass) weigh(step Step) bool {
 	needed, weight := p.requires(step), p.Route.Weight
 	settled := p.calm(p.Route.Accepted && weight != WeightUnknown)
 	switch {
-	case weight == step.Weight:
 	case weight > step.Weight:
 		p.lower(step)
 		return false
-	case p.Spec.Paused:
-		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
-		return false
-	case p.unready(needed):
-		return false
-	default:
-		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
-		p.setWeight(step.Weight)
+	case weight != step.Weight:
+		p.gain(step, needed)
 		return false
 	}
 	if !p.Route.Accepted {
@@ -128,15 +121,52 @@ func (p *pass) weigh(step Step) bool {
 	if p.unready(needed) {
 		return false
 	}
+	if weight == 0 {
+		p.known()
+	}
 	if !settled {
 		p.why(v1alpha1.ReasonSettling, "%s: weight %s is in place; gateways are given %s", p.position(), percent(step.Weight), p.Spec.Settle)
 	}
 	return settled
 }
 
+// gain gives the candidate more weight, once its pods and their endpoints are there and gateways know them.
+func (p *pass) gain(step Step, needed int32) {
+	switch {
+	case p.Spec.Paused:
+		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
+	case p.unready(needed) || !p.known():
+	default:
+		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
+		p.setWeight(step.Weight)
+	}
+}
+
 // unready says whether the candidate still lacks pods, or its Service their endpoints.
 func (p *pass) unready(needed int32) bool {
-	return p.waitForPods(p.state.Candidate, needed) || p.waitForEndpoints(p.Standby, p.state.Candidate, needed)
+	if p.waitForPods(p.state.Candidate, needed) || p.waitForEndpoints(p.Standby, p.state.Candidate, needed) {
+		p.state.EndpointsAt = metav1.MicroTime{}
+		return true
+	}
+	return false
+}
+
+// known says whether gateways have had the settle time to hear of the endpoints of the standby Service, when it is to get
+// its first share of the traffic. A gateway hears of routes and of endpoints by separate watches, and one that hears of
+// the weight first answers 503.
+func (p *pass) known() bool {
+	if p.Route.Weight != 0 {
+		return true
+	}
+	if p.state.EndpointsAt.IsZero() {
+		p.state.EndpointsAt = p.now()
+	}
+	if !p.due(p.state.EndpointsAt, p.Spec.Settle) {
+		p.why(v1alpha1.ReasonSettling, "%s: service %s has its endpoints; gateways are given %s to hear of them", p.position(),
+			p.Standby.Name, p.Spec.Settle)
+		return false
+	}
+	return true
 }
 
 // lower takes weight off the candidate, as far as stable can carry it.
@@ -251,6 +281,18 @@ func (p *pass) repoint(hash string, d demand) {
 	p.point(Active, hash)
 }
 
+// forgotten says whether the standby Service may be made to select a revision: the time of the endpoints that it had is
+// forgotten, and for the candidate that is persisted. A crash between the two would leave a time that speaks of other
+// endpoints.
+func (p *pass) forgotten(hash string) bool {
+	p.state.EndpointsAt = metav1.MicroTime{}
+	if hash == p.state.Candidate && !p.State.EndpointsAt.IsZero() {
+		p.wakeAt(p.Now)
+		return false
+	}
+	return true
+}
+
 // raise gives all weight to the standby Service, which selects the wanted revision.
 func (p *pass) raise(hash string, d demand) {
 	needed, r := max(d.ready, p.one()), p.revision(hash)
@@ -264,8 +306,10 @@ func (p *pass) raise(hash string, d demand) {
 	case p.Spec.Paused && !d.urgent:
 		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to go on", hash)
 	case ready < needed || p.Standby.others(hash) > 0:
+		p.state.EndpointsAt = metav1.MicroTime{}
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s has %d of %d ready endpoints of %s, and %d of other pods",
 			p.Standby.Name, ready, needed, hash, p.Standby.others(hash))
+	case !d.urgent && !p.known():
 	default:
 		p.setWeight(FullWeight)
 	}
@@ -374,7 +418,9 @@ func (p *pass) ensureStandby() {
 		revision = p.state.Candidate
 	}
 	p.calm(false)
-	p.do(CreateStandby{Revision: revision})
+	if p.forgotten(revision) {
+		p.do(CreateStandby{Revision: revision})
+	}
 	p.why(v1alpha1.ReasonServiceNotFound, "service %s is being created", p.Standby.Name)
 }
 
@@ -399,10 +445,12 @@ func (p *pass) setWeight(tenths int32) {
 
 func (p *pass) point(role Role, hash string) {
 	p.calm(false)
-	p.do(PointService{Role: role, Revision: hash})
 	name := p.Active.Name
 	if role == Standby {
 		name = p.Standby.Name
+	}
+	if role == Active || p.forgotten(hash) {
+		p.do(PointService{Role: role, Revision: hash})
 	}
 	if hash == "" {
 		hash = "every revision"

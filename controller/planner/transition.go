@@ -133,7 +133,8 @@ func (p *pass) retreat(reason, message string) {
 func (p *pass) rest() {
 	p.state.Stage, p.state.Candidate, p.state.Step = v1alpha1.StageIdle, "", 0
 	p.state.Reason, p.state.Message = "", ""
-	p.state.GatesAt, p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, metav1.MicroTime{}, 0
+	p.state.EndpointsAt, p.state.GatesAt = metav1.MicroTime{}, metav1.MicroTime{}
+	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
 	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
 }
 

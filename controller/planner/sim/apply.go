@@ -17,7 +17,7 @@ func (w World) apply(a planner.Action) World {
 	case planner.DeleteRevision:
 		w.Sets[Index(a.Revision)] = ReplicaSet{}
 	case planner.CreateStandby:
-		w.Standby = Service{Exists: true, Selects: Index(a.Revision) + 1}
+		w.Standby = Service{Exists: true, Selects: Index(a.Revision) + 1, Fresh: true}
 	case planner.PointService:
 		w.point(a)
 	case planner.SetWeight:
@@ -40,7 +40,8 @@ func (w *World) create(a planner.CreateRevision) {
 
 func (w *World) point(a planner.PointService) {
 	if a.Role == planner.Standby {
-		w.Standby.Selects = Index(a.Revision) + 1
+		w.Standby.Selects, w.Standby.Fresh = Index(a.Revision)+1, true
+		w.Standby = w.Standby.heard(w.Clock)
 		return
 	}
 	w.Active.Selects = Index(a.Revision) + 1

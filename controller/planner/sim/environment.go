@@ -82,6 +82,14 @@ func (w World) endpoints(s Service) Service {
 			s.Endpoints[i] = set.Ready
 		}
 	}
+	return s.heard(w.Clock)
+}
+
+// heard notes when a Service has its first ready endpoint of what it selects.
+func (s Service) heard(clock time.Duration) Service {
+	if s.Fresh && s.Selects > 0 && s.Endpoints[s.Selects-1] > 0 {
+		s.Fresh, s.Since = false, clock
+	}
 	return s
 }
 

@@ -89,7 +89,7 @@ func healthy(w World) World {
 	return w
 }
 
-const mostWorlds = 150_000
+const mostWorlds = 200_000
 
 func TestEveryWorldIsSafeAndComesToRest(t *testing.T) {
 	for name, w := range scenarios() {
@@ -131,6 +131,16 @@ type fault struct {
 	want  string
 }
 
+// hasty gives weight as soon as a pod of the candidate is ready.
+func hasty(s planner.Snapshot, p *planner.Plan) {
+	ready := slices.ContainsFunc(s.Standby.Endpoints, func(e planner.Endpoints) bool {
+		return e.Revision == s.State.Candidate && e.Ready > 0
+	})
+	if s.State.Stage == v1alpha1.StageStepping && s.Route.Weight == 0 && ready && len(p.Actions) == 0 {
+		p.Actions = append(p.Actions, planner.SetWeight{Tenths: 250})
+	}
+}
+
 func faultsInTraffic() map[string]fault {
 	return map[string]fault{
 		"weight before pods": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
@@ -138,6 +148,7 @@ func faultsInTraffic() map[string]fault {
 				p.Actions = append([]planner.Action{planner.SetWeight{Tenths: 500}}, p.Actions...)
 			}
 		}), "NO-EMPTY"},
+		"weight before gateways know the pods": {"canary by route, failing", tamper(hasty), "HEARD"},
 		"an abort that scales first": {"canary by route, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			if p.State.Stage == v1alpha1.StageRetreating {
 				p.Actions = append([]planner.Action{planner.ScaleRevision{Revision: s.State.Candidate}}, p.Actions...)

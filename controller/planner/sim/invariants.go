@@ -30,6 +30,7 @@ func writeInvariants() []invariant {
 	return []invariant{
 		{"SUM", "Weights are from 0 to 100 % and add up to 100 %.", sum},
 		{"NO-EMPTY", "No write gives a Service more traffic than its ready endpoints can carry.", noEmpty},
+		{"HEARD", "The first weight of a candidate comes when gateways have had the settle time to hear of its endpoints.", heard},
 		{"ORDER", "No write takes pods that the present or programmed traffic of a revision needs.", order},
 		{"SELECTOR", "A Service that carries traffic keeps its selector, unless what it selects next is ready.", selector},
 		{"ABORT-STICKY", "After an abort no write raises the traffic or the size of the aborted revision.", abortSticky},
@@ -128,6 +129,19 @@ func (w *World) shareOf(i int) int32 {
 	case planner.Ratio:
 	}
 	return 0
+}
+
+// heard leaves out the way back to stable, on which nothing waits for anything but ready endpoints.
+func heard(before, after *World, _ planner.Action) string {
+	st, s := before.State, before.Standby
+	if before.Spec.Mode != planner.Routed || before.Weight != 0 || after.Weight == 0 || s.Selects != Index(st.Candidate)+1 ||
+		st.Stage != v1alpha1.StageStepping && st.Stage != v1alpha1.StagePromoting {
+		return ""
+	}
+	if age := before.Clock - s.Since; s.Fresh || age < before.Spec.Settle {
+		return fmt.Sprintf("weight %d for endpoints of %s that are %s old", after.Weight, st.Candidate, age)
+	}
+	return ""
 }
 
 func order(before, after *World, a planner.Action) string {

@@ -32,6 +32,10 @@ type Service struct {
 	Selects int
 	// Endpoints counts ready endpoints by revision.
 	Endpoints [Revisions]int32
+	// Fresh says that it has had no ready endpoint of what it selects since it was pointed at that, and Since is when it
+	// had the first.
+	Fresh bool
+	Since time.Duration
 }
 
 // Budget is what may still happen to a world from outside.
@@ -152,6 +156,8 @@ func (w *World) key() string {
 		k.flags(s.Exists)
 		k.numbers(int64(s.Selects), int64(s.Endpoints[0]), int64(s.Endpoints[1]), int64(s.Endpoints[2]))
 	}
+	k.flags(w.Standby.Fresh)
+	k.numbers(int64(min(w.Clock-w.Standby.Since, w.Spec.Settle)))
 	for _, a := range w.Analyses {
 		k.words(a.Gate, string(a.Phase))
 		k.flags(a.EndedAt.After(w.State.PromotedAt.Time))
@@ -164,7 +170,7 @@ func (w *World) key() string {
 	k.numbers(int64(st.Attempt), int64(st.Step), int64(st.ProgressMark))
 	k.flags(!st.PromotedAt.IsZero(), st.Full)
 	k.numbers(w.age(st.ProgressAt.Time)/int64(w.Spec.Deadline), min(w.age(st.ShiftedAt.Time), int64(w.Spec.Settle)),
-		min(w.age(st.GatesAt.Time), int64(w.longestPause())))
+		min(w.age(st.EndpointsAt.Time), int64(w.Spec.Settle)), min(w.age(st.GatesAt.Time), int64(w.longestPause())))
 	for _, d := range st.ScaleDowns {
 		k.words(d.Revision)
 		k.numbers(w.age(d.At.Time))
