@@ -1,0 +1,67 @@
+package forecast
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// LeastDuration is the least time from the start of an analysis until all its metrics have passed:
+// initialDelay + (count - 1) × interval of the metric that takes longest, when every measurement has data. A metric with an
+// interval and without a count has no end; ends says that there is none of these.
+func LeastDuration(metrics []v1alpha1.Metric) (least time.Duration, ends bool) {
+	ends = true
+	for _, m := range metrics {
+		every := of(m.Interval)
+		if m.Count == nil && every > 0 {
+			ends = false
+			continue
+		}
+		least = max(least, of(m.InitialDelay)+time.Duration(measurements(m)-1)*every)
+	}
+	return least, ends
+}
+
+// LeastLeft is the least time that a run still needs to pass, from what it has measured.
+func LeastLeft(run *v1alpha1.AnalysisRun, now time.Time) time.Duration {
+	var left time.Duration
+	for _, m := range run.Spec.Metrics {
+		result, begun := resultOf(run, m.Name)
+		if m.Count == nil && of(m.Interval) > 0 || result.Phase == v1alpha1.AnalysisPassed {
+			continue
+		}
+		taken := result.Successful + result.Failed + result.Inconclusive
+		next := of(m.InitialDelay)
+		if begun {
+			next = max(0, result.NextAt.Sub(now))
+		}
+		left = max(left, next+time.Duration(max(0, measurements(m)-taken-1))*of(m.Interval))
+	}
+	return left
+}
+
+func resultOf(run *v1alpha1.AnalysisRun, metric string) (result v1alpha1.MetricResult, begun bool) {
+	for _, r := range run.Status.Metrics {
+		if r.Name == metric {
+			return r, true
+		}
+	}
+	return v1alpha1.MetricResult{}, false
+}
+
+// measurements is how many a metric needs.
+func measurements(m v1alpha1.Metric) int32 {
+	if m.Count == nil {
+		return 1
+	}
+	return max(1, *m.Count)
+}
+
+func of(d *metav1.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	return max(0, d.Duration)
+}
