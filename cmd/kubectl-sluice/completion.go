@@ -89,6 +89,14 @@ func (e *environment) completeImages(cmd *cobra.Command, args []string, word str
 	return completions, directive | cobra.ShellCompDirectiveNoSpace
 }
 
+// completeImageFlag completes the containers of the Rollout that was named, up to the equals sign.
+func (e *environment) completeImageFlag(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return e.completeImages(cmd, args[:1], word)
+}
+
 // isSet says whether one of the arguments sets a container, given as "name=".
 func isSet(args []string, container string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, container) })

@@ -62,7 +62,10 @@ func TestManualIsTrue(t *testing.T) {
 		if !found {
 			t.Fatalf("example %d of %s does not end:\n%s", i+1, manual, block)
 		}
-		blocks[i+1] = playExample(t, example) + end + rest
+		t.Run(fmt.Sprintf("example %d", i+1), func(t *testing.T) {
+			t.Chdir("../..") // files are named as from the root of the repository
+			blocks[i+1] = playExample(t, example) + end + rest
+		})
 	}
 	golden.Compare(t, manual, strings.Join(blocks, begin))
 }
@@ -96,7 +99,8 @@ func manualNamespace() []client.Object {
 		r.Status.Step, r.Status.Weight, r.Status.UpdatedReplicas, r.Status.State.Message = "1/2", "0", 0, why
 		r.Status.Message = "revision " + candidate + " is aborted: " + why + "; stable is " + stable + "; retry it, or change the template"
 	})
-	objects := []client.Object{checkout, search}
+	objects := append(services("checkout", stable, stable), checkout, search)
+	objects = append(objects, replicaSet(checkout, stable, 1, "shop/checkout:v7", 3)...)
 	for _, object := range release() {
 		if r, is := object.(*v1alpha1.Rollout); is {
 			image("shop/web:v3")(r)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -60,4 +62,36 @@ func rolloutsAsStored() *unstructured.UnstructuredList {
 	u := &unstructured.UnstructuredList{}
 	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind + "List"))
 	return u
+}
+
+// dataFormat is the -o of commands whose results are no objects of the API; empty for people.
+type dataFormat string
+
+func (f *dataFormat) addFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP((*string)(f), "output", "o", "", "Output format. One of: (json, yaml).")
+	// It cannot fail: the flag has just been made, and has no other completion.
+	_ = cmd.RegisterFlagCompletionFunc("output",
+		cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (f *dataFormat) check(cmd *cobra.Command) error {
+	if *f != "" && *f != "json" && *f != "yaml" {
+		return usage(cmd, "-o %s: write json or yaml", *f)
+	}
+	return nil
+}
+
+// write writes a value in a format that check has let through, and that is not empty.
+func (f *dataFormat) write(out io.Writer, value any) error {
+	if *f == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "    ")
+		return encoder.Encode(value)
+	}
+	data, err := yaml.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(data)
+	return err
 }

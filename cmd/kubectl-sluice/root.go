@@ -26,7 +26,8 @@ Exit codes: 0 done, healthy; 1 failed, refused, aborted or degraded; 2 wrong com
 All of kubectl's flags about connections work here too, such as --as, --cluster, --server, --token and --user.`,
 		Example: `  kubectl sluice list -A                      # every Rollout
   kubectl sluice get web --watch              # one Rollout with its revisions, pods and analyses, as they change
-  kubectl sluice set image web app=web:v2     # release another version
+  kubectl sluice plan web --image app=web:v2  # what a release of another version will do
+  kubectl sluice set image web app=web:v2     # release it
   kubectl sluice status web --timeout 10m     # wait until that is done, or has failed
   kubectl sluice promote web                  # let it go on from where it waits
   kubectl sluice abort web                    # send all traffic back`,
@@ -48,7 +49,7 @@ All of kubectl's flags about connections work here too, such as --as, --cluster,
 	e.flags.AddFlags(root.PersistentFlags())
 	hideConnectionFlags(root.PersistentFlags())
 	root.AddCommand(
-		newList(e), newGet(e), newStatus(e), newVersion(e),
+		newList(e), newGet(e), newStatus(e), newPlan(e), newVersion(e),
 		newPromote(e), newAbort(e), newRetry(e), newPause(e), newResume(e), newRestart(e),
 		newSet(e), newUndo(e),
 	)

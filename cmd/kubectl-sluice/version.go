@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/cmd/kubectl-sluice/render"
@@ -30,15 +28,15 @@ type versions struct {
 
 func newVersion(e *environment) *cobra.Command {
 	var clientOnly bool
-	var format string
+	var format dataFormat
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Show the versions of this program, the API and the controller",
 		GroupID: groupSee,
 		Args:    nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "" && format != "json" && format != "yaml" {
-				return usage(cmd, "-o %s: write json or yaml", format)
+			if err := format.check(cmd); err != nil {
+				return err
 			}
 			v := e.clientVersion()
 			var err error
@@ -52,10 +50,7 @@ func newVersion(e *environment) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "Do not ask the cluster.")
-	cmd.Flags().StringVarP(&format, "output", "o", "", "Output format. One of: (json, yaml).")
-	// It cannot fail: the flag has just been made, and has no other completion.
-	_ = cmd.RegisterFlagCompletionFunc("output",
-		cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	format.addFlag(cmd)
 	return cmd
 }
 
@@ -106,19 +101,9 @@ func controllerVersion(d *appsv1.Deployment) string {
 		d.Status.ReadyReplicas, desired)
 }
 
-func (e *environment) printVersions(v versions, format string, clientOnly bool) error {
-	switch format {
-	case "json":
-		encoder := json.NewEncoder(e.Out)
-		encoder.SetIndent("", "    ")
-		return encoder.Encode(v)
-	case "yaml":
-		data, err := yaml.Marshal(v)
-		if err != nil {
-			return err
-		}
-		_, err = e.Out.Write(data)
-		return err
+func (e *environment) printVersions(v versions, format dataFormat, clientOnly bool) error {
+	if format != "" {
+		return format.write(e.Out, v)
 	}
 	rows := [][]render.Cell{{{Text: "Client:"}, {Text: fmt.Sprintf("%s (%s)", v.Client, v.Platform)}}}
 	if !clientOnly {

@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -59,6 +60,36 @@ func SetImages(ctx context.Context, c Client, key client.ObjectKey, images []Ima
 		return nil, err
 	}
 	return changes, nil
+}
+
+// WithImages sets images in the template of a Rollout that is not written back. It returns what SetImages would do, and fails
+// as SetImages does.
+func WithImages(r *v1alpha1.Rollout, images []Image) ([]ImageChange, error) {
+	_, changes, err := imagePatch(r, images)
+	if err != nil {
+		return nil, err
+	}
+	var template map[string]any
+	if err := utiljson.Unmarshal(r.Spec.Template.Raw, &template); err != nil {
+		return nil, fmt.Errorf("rollout %q: spec.template is not a pod template: %w", r.Name, err)
+	}
+	spec, _ := template["spec"].(map[string]any)
+	for _, c := range changes {
+		setImage(spec["containers"], c)
+		setImage(spec["initContainers"], c)
+	}
+	r.Spec.Template.Raw, err = json.Marshal(template)
+	return changes, err
+}
+
+// setImage sets the image of a container in a list of containers, if it is there.
+func setImage(list any, change ImageChange) {
+	containers, _ := list.([]any)
+	for _, entry := range containers {
+		if c, is := entry.(map[string]any); is && c["name"] == change.Container {
+			c["image"] = change.To
+		}
+	}
 }
 
 // isMovedContainer says whether a guard of the patch did not hold: someone edited the list of containers between the look

@@ -258,6 +258,21 @@ func TestSetImages(t *testing.T) {
 			if diff := cmp.Diff(canonical(t, tc.want), canonical(t, string(get(t, c).Spec.Template.Raw))); diff != "" {
 				t.Errorf("template (-want +got):\n%s", diff)
 			}
+			if tc.funcs.Patch != nil {
+				return
+			}
+			// Without a cluster the same comes out.
+			r := at(v1alpha1.StageIdle, withTemplate(template))
+			changes, err = command.WithImages(r, tc.images)
+			if diff := cmp.Diff(tc.wantRefusal, refusalOf(t, err)); diff != "" {
+				t.Errorf("refusal without a cluster (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.wantChanges, changes); diff != "" {
+				t.Errorf("changes without a cluster (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(canonical(t, tc.want), canonical(t, string(r.Spec.Template.Raw))); diff != "" {
+				t.Errorf("template without a cluster (-want +got):\n%s", diff)
+			}
 		})
 	}
 }

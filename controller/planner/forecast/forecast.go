@@ -50,6 +50,8 @@ type Forecast struct {
 	Unknown []string `json:"unknown,omitempty"`
 	// Outcome is how the last release of the forecast ends; empty when none ends.
 	Outcome v1alpha1.Outcome `json:"outcome,omitempty"`
+	// Settled says that at the end what the spec asks for is stable, with all its pods and all traffic.
+	Settled bool `json:"settled"`
 	// Message is the sentence that the status has at the end.
 	Message string `json:"message"`
 }
@@ -83,6 +85,14 @@ const (
 	NameBack = "back"
 	// NameEnd is when the pods of what was stable before have gone.
 	NameEnd = "end"
+)
+
+// Names of revisions that have no hash yet.
+const (
+	// SomeStable is a stable revision that is only assumed.
+	SomeStable = "stable"
+	// SomeCandidate is the revision of a template that nobody has written yet.
+	SomeCandidate = "next"
 )
 
 // Pods are the pods of one revision, without those that are ending.

@@ -61,7 +61,7 @@ func lines(f forecast.Forecast) []string {
 }
 
 func TestOf(t *testing.T) {
-	const pods, person = "how long pods take to become ready", "how long a person takes to promote"
+	const pods, person = "the time that pods take to become ready", "the time that people take to promote"
 	for name, tc := range map[string]struct {
 		rollout *builder.RolloutBuilder
 		change  func(*forecast.Start)
@@ -84,7 +84,7 @@ func TestOf(t *testing.T) {
 			rollout: builder.Rollout("web").Replicas(2).Recreate().Paused(),
 			want: []string{
 				"1/1: 100% v2=2 after 0s", "promotion: 100% v2=2 after 0s",
-				"Promoted after 0s with 0 to 2 pods, without " + pods + " and how long spec.paused stays",
+				"Promoted after 0s with 0 to 2 pods, without " + pods + " and the time until spec.paused is unset",
 			},
 		},
 		"no replicas": {
@@ -175,7 +175,7 @@ func TestOfARelease(t *testing.T) {
 			want: []string{
 				"2/2: 50% v1=4 v2=2 after 0s, person, analysisstep-2 1m0s", "promotion: 100% v1=4 v2=4 after 47s",
 				"end: 100% v2=4 after 1m17s",
-				"Promoted after 47s with 4 to 8 pods, without how long a person takes to promote",
+				"Promoted after 47s with 4 to 8 pods, without the time that people take to promote",
 			},
 		},
 		"with another template": {
@@ -184,7 +184,7 @@ func TestOfARelease(t *testing.T) {
 				"back: 100% v1=4 v2=2 after 2s", "1/2: 25% v1=4 v3=1 after 5s, pause 1m0s",
 				"2/2: 50% v1=4 v3=2 after 1m8s, person, analysisstep-2 1m0s", "promotion: 100% v1=4 v3=4 after 2m15s",
 				"end: 100% v3=4 after 2m45s",
-				"Promoted after 2m15s with 4 to 8 pods, without how long a person takes to promote",
+				"Promoted after 2m15s with 4 to 8 pods, without the time that people take to promote",
 			},
 		},
 		"with the template of stable": {
@@ -205,7 +205,7 @@ func TestOfARelease(t *testing.T) {
 			},
 			want: []string{
 				"2/2: 50% v1=4 v2=2 after 0s, person, analysisstep-2 1m0s", "promotion: 100% v1=4 v2=4 after 7s",
-				"end: 100% v2=4 after 37s", "Promoted after 7s with 4 to 8 pods, without how long a person takes to promote",
+				"end: 100% v2=4 after 37s", "Promoted after 7s with 4 to 8 pods, without the time that people take to promote",
 			},
 		},
 		"that a person promotes in full": {

@@ -144,7 +144,7 @@ func (w *writer) count() {
 
 // end writes down where everything has come to rest.
 func (w *writer) end(plan planner.Plan) Forecast {
-	w.out.Message = plan.Why.Message
+	w.out.Settled, w.out.Message = plan.Settled, plan.Why.Message
 	if last := len(w.out.Steps) - 1; last >= 0 && !slices.Equal(w.out.Steps[last].Pods, w.asked()) {
 		released := w.out.LeastDuration
 		all := v1alpha1.FormatWeight(planner.FullWeight)
@@ -159,16 +159,16 @@ func (w *writer) end(plan planner.Plan) Forecast {
 func (w *writer) leftOut() []string {
 	var out []string
 	if w.start.PodStart == 0 {
-		out = append(out, "how long pods take to become ready")
+		out = append(out, "the time that pods take to become ready")
 	}
 	for _, gate := range w.unknown {
-		out = append(out, fmt.Sprintf("how long analysis %s takes", gate))
+		out = append(out, fmt.Sprintf("the time of analysis %s", gate))
 	}
 	if w.persons {
-		out = append(out, "how long a person takes to promote")
+		out = append(out, "the time that people take to promote")
 	}
 	if w.resumed {
-		out = append(out, "how long spec.paused stays")
+		out = append(out, "the time until spec.paused is unset")
 	}
 	return out
 }
