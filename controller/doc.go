@@ -24,6 +24,7 @@
 //
 //	when a step is complete, what an abort does, how many pods ...  planner; its doc.go lists the rules by file
 //	what "plan" foretells                                           planner/forecast
+//	what "why" says                                                 planner/why
 //	what a strategy means                                           planner/compile.go
 //	what counts as wrong in a spec, and what is said about it       api/v1alpha1 (schema), rollout/problems.go (cluster)
 //	what a ReplicaSet or a standby Service looks like               rollout/apply_replicasets.go, rollout/apply_services.go

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestNoClient holds that nothing which the planner, its simulation or its forecasts import, however deep, can talk to anything.
+// TestNoClient holds that nothing which the planner, its simulation, its forecasts or its explanations import, however deep, can talk to anything.
 func TestNoClient(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".", "./sim", "./forecast").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".", "./sim", "./forecast", "./why").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, out)
 	}

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -60,7 +59,7 @@ func planRows(f forecast.Forecast) [][]Cell {
 		if others {
 			row = append(row, Cell{Text: number(otherPods(f, s))})
 		}
-		rows = append(rows, append(row, Cell{Text: Duration(s.After.Duration)}, Cell{Text: gates(s)}))
+		rows = append(rows, append(row, Cell{Text: forecast.Short(s.After.Duration)}, Cell{Text: gates(s)}))
 	}
 	return rows
 }
@@ -122,7 +121,7 @@ func durationOf(d *metav1.Duration) string {
 	if d == nil {
 		return "time not known"
 	}
-	return Duration(d.Duration)
+	return forecast.Short(d.Duration)
 }
 
 func planSum(f forecast.Forecast) string {
@@ -134,9 +133,9 @@ func planSum(f forecast.Forecast) string {
 	case !f.Settled:
 		return sum + " It does not come to a good end: " + oneLine(f.Message) + "."
 	case f.Outcome != v1alpha1.OutcomePromoted:
-		return sum + fmt.Sprintf(" Stable has all traffic after %s at the least.", Duration(f.LeastDuration.Duration))
+		return sum + fmt.Sprintf(" Stable has all traffic after %s at the least.", forecast.Short(f.LeastDuration.Duration))
 	}
-	sum += fmt.Sprintf(" It takes %s at the least", Duration(f.LeastDuration.Duration))
+	sum += fmt.Sprintf(" It takes %s at the least", forecast.Short(f.LeastDuration.Duration))
 	if len(f.Unknown) > 0 {
 		sum += ", and on top of that " + strings.Join(f.Unknown, " and ")
 	}
@@ -148,16 +147,4 @@ func countedNoun(n int32, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// Duration writes a time in whole seconds, rounded, without parts that are zero: 5m, 1m30s, 1h.
-func Duration(d time.Duration) string {
-	text := d.Round(time.Second).String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

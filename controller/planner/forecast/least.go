@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,4 +65,16 @@ func of(d *metav1.Duration) time.Duration {
 		return 0
 	}
 	return max(0, d.Duration)
+}
+
+// Short writes a time in whole seconds, rounded, without parts that are zero: 5m, 1m30s, 1h.
+func Short(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

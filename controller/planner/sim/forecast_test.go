@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/controller/planner/forecast"
+	"github.com/sluice-dev/sluice/controller/planner/why"
 )
 
 // settle is the settle time of the worlds that forecasts are compared with.
@@ -210,4 +212,38 @@ func rest(whole, got []forecast.Step, clock time.Duration) string {
 		}
 	}
 	return cmp.Diff(want, got)
+}
+
+// TestEveryPassSaysWhy explains the status after each pass of each story: it says what the planner says, and more.
+func TestEveryPassSaysWhy(t *testing.T) {
+	for name, s := range stories() {
+		t.Run(name, func(t *testing.T) {
+			spec, err := planner.Compile(&s.spec, settle)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := healthy(World{Spec: spec, Services: s.spec.Services != nil, Budget: Budget{Edits: 1}})
+			rollout := &v1alpha1.Rollout{Spec: s.spec}
+			rollout.Name = "web"
+			e := explorer{next: planner.Next}
+			for moved := true; moved; {
+				snapshot := w.Snapshot()
+				plan := planner.Next(snapshot)
+				rollout.Status = planner.Record(rollout.Status, snapshot, plan, 1)
+				got := why.Paragraph(why.Look{Rollout: rollout, Now: snapshot.Now})
+				if said := plan.Why.Message[1:]; !strings.Contains(got, said) || len(got) < len(said)+100 {
+					t.Errorf("%q is not explained: %s", plan.Why.Message, got)
+				}
+				if strings.Contains(got, "%!") || strings.Contains(got, "  ") || strings.Contains(got, "..") {
+					t.Errorf("not a paragraph: %s", got)
+				}
+				after := w.perform(plan)
+				if s.happens(&after, plan) != "" {
+					w = after
+					continue
+				}
+				w, moved = e.helpfulPass(w)
+			}
+		})
+	}
 }
