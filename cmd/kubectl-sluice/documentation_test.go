@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -98,6 +100,8 @@ func manualNamespace() []client.Object {
 		why := "analysis step-1 failed at step 1/2: success-rate: 0.81 failed result >= 0.95 in 3 of 3 measurements, limit 2"
 		r.Status.Step, r.Status.Weight, r.Status.UpdatedReplicas, r.Status.State.Message = "1/2", "0", 0, why
 		r.Status.Message = "revision " + candidate + " is aborted: " + why + "; stable is " + stable + "; retry it, or change the template"
+		r.Status.State.Reason, r.Status.Conditions = v1alpha1.ReasonAnalysisFailed, because(v1alpha1.ReasonAnalysisFailed)
+		r.Status.History = []v1alpha1.ReleaseRecord{{Revision: candidate, EndedAt: metav1.NewMicroTime(now().Add(-25 * time.Minute))}}
 	})
 	objects := append(services("checkout", stable, stable), checkout, search)
 	objects = append(objects, replicaSet(checkout, stable, 1, "shop/checkout:v7", 3)...)
@@ -105,10 +109,17 @@ func manualNamespace() []client.Object {
 		if r, is := object.(*v1alpha1.Rollout); is {
 			image("shop/web:v3")(r)
 			r.Status.UpdatedReplicas = 1
+			r.Status.State.GatesAt = metav1.NewMicroTime(now().Add(-7 * time.Minute))
+			r.Status.Conditions = because(v1alpha1.ReasonAwaitingPromotion)
 		}
 		objects = append(objects, object)
 	}
 	return objects
+}
+
+// because is what conditions say of a Rollout that is not ready.
+func because(reason string) []metav1.Condition {
+	return []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason}}
 }
 
 // image is the only one of a Rollout.

@@ -1,6 +1,6 @@
 // Kubectl-sluice is the command line of Sluice, a plug-in of kubectl: "kubectl sluice". There is one file per verb.
 //
-// It shows Rollouts (list, get, status) and steers them. Whatever it writes, it writes through controller/command.
+// It shows Rollouts (list, get, status), foretells and explains their releases (plan, why), and steers them. Whatever it writes, it writes through controller/command.
 package main
 
 import (

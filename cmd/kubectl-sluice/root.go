@@ -29,6 +29,7 @@ All of kubectl's flags about connections work here too, such as --as, --cluster,
   kubectl sluice plan web --image app=web:v2  # what a release of another version will do
   kubectl sluice set image web app=web:v2     # release it
   kubectl sluice status web --timeout 10m     # wait until that is done, or has failed
+  kubectl sluice why web                      # what it waits for, and what would move it
   kubectl sluice promote web                  # let it go on from where it waits
   kubectl sluice abort web                    # send all traffic back`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl sluice"},
@@ -49,7 +50,7 @@ All of kubectl's flags about connections work here too, such as --as, --cluster,
 	e.flags.AddFlags(root.PersistentFlags())
 	hideConnectionFlags(root.PersistentFlags())
 	root.AddCommand(
-		newList(e), newGet(e), newStatus(e), newPlan(e), newVersion(e),
+		newList(e), newGet(e), newStatus(e), newPlan(e), newWhy(e), newVersion(e),
 		newPromote(e), newAbort(e), newRetry(e), newPause(e), newResume(e), newRestart(e),
 		newSet(e), newUndo(e),
 	)

@@ -77,7 +77,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestConnectionsThatCannotBeMade(t *testing.T) {
 	broken := errors.New("no such context")
-	for _, args := range [][]string{{"list"}, {"get", "web"}, {"status", "web"}, {"plan", "web"}, {"abort", "web"}, {"pause", "web"}, {"undo", "web"}, {"set", "image", "web", "a=b"}, {"version"}} {
+	for _, args := range [][]string{{"list"}, {"get", "web"}, {"status", "web"}, {"plan", "web"}, {"why", "web"}, {"abort", "web"}, {"pause", "web"}, {"undo", "web"}, {"set", "image", "web", "a=b"}, {"version"}} {
 		t.Run(args[0], func(t *testing.T) {
 			c := newTerminal(t, interceptor.Funcs{})
 			c.connect = func() (client.WithWatch, error) { return nil, broken }
@@ -104,6 +104,7 @@ func TestCompletion(t *testing.T) {
 		"rollouts to set":       {args: []string{"set", "image", "a"}, want: []string{"admin", ":4"}},
 		"containers to plan":    {args: []string{"plan", "web", "--image", ""}, want: []string{"web=", ":6"}},
 		"containers of none":    {args: []string{"plan", "--image", ""}, want: []string{":4"}},
+		"rollouts to ask":       {args: []string{"why", "n"}, want: []string{"new", ":4"}},
 		"rollouts to plan":      {args: []string{"plan", "n"}, want: []string{"new", ":4"}},
 		"files to plan":         {args: []string{"plan", "-f", ""}, want: []string{"yaml", "yml", "json", ":8"}},
 		"namespaces":            {args: []string{"get", "--namespace", ""}, want: []string{"bank", ":4"}},
