@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -134,24 +135,77 @@ func TestForecastIsWhatHappens(t *testing.T) {
 		all[name] = s
 	}
 	for name, s := range all {
-		t.Run(name, func(t *testing.T) {
-			foretold, spec := foretell(t, s)
-			var got []seen
-			for _, step := range foretold.Steps {
-				got = append(got, seen{step.Name, step.Share, [2]int32{step.PodsOf("v1"), step.PodsOf("v2")}, step.After.Duration})
+		t.Run(name, func(t *testing.T) { compare(t, s) })
+	}
+}
+
+// TestForecastOfEverySize compares forecasts of small Rollouts of every kind, where rounding matters most.
+func TestForecastOfEverySize(t *testing.T) {
+	never := func(*World, planner.Plan) string { return "" }
+	for n := range int32(8) {
+		for name, spec := range sized(n) {
+			t.Run(fmt.Sprintf("%s with %d", name, n), func(t *testing.T) { compare(t, story{spec: spec, happens: never}) })
+		}
+	}
+}
+
+// sized are Rollouts of every kind with a number of replicas.
+func sized(n int32) map[string]v1alpha1.RolloutSpec {
+	out := map[string]v1alpha1.RolloutSpec{}
+	for _, weights := range [][]int{{1}, {10, 33, 80}, {50, 20, 100}} {
+		var steps []v1alpha1.CanaryStep
+		for _, w := range weights {
+			steps = append(steps, v1alpha1.CanaryStep{Weight: weight(w), Pause: &v1alpha1.Pause{Duration: &metav1.Duration{Duration: time.Minute}}})
+		}
+		for _, routed := range []bool{true, false} {
+			if !routed && !slices.IsSorted(weights) {
+				// Where a share of pods falls, gates begin while pods of stable still come: the share at that moment is a
+				// matter of how they come.
+				continue
 			}
-			want := watch(s, spec)
-			if diff := cmp.Diff(want.steps, got); diff != "" {
-				t.Errorf("steps (-what happens +forecast):\n%s", diff)
+			for _, capacity := range []v1alpha1.StableCapacity{v1alpha1.StableCapacityFull, v1alpha1.StableCapacityProportional} {
+				canary := canarySpec(routed)
+				canary.Strategy.Canary.Steps, canary.Strategy.Canary.StableCapacity = steps, capacity
+				out[fmt.Sprintf("canary %v, routed %v, %s", weights, routed, capacity)] = canary
 			}
-			if want.most > foretold.MostPods || want.least < foretold.LeastAvailable {
-				t.Errorf("%d pods at the most and %d available at the least; forecast %d and %d", want.most, want.least,
-					foretold.MostPods, foretold.LeastAvailable)
-			}
-			if foretold.Outcome != v1alpha1.OutcomePromoted {
-				t.Errorf("it ends %q: %s", foretold.Outcome, foretold.Message)
-			}
-		})
+		}
+	}
+	for _, limits := range [][2]string{{"25%", "25%"}, {"100%", "0%"}, {"0%", "50%"}, {"50%", "50%"}} {
+		rolling := rollingSpec()
+		rolling.Strategy.RollingUpdate.MaxSurge, rolling.Strategy.RollingUpdate.MaxUnavailable = percentages(limits[0]), percentages(limits[1])
+		out[fmt.Sprintf("rolling %v", limits)] = rolling
+	}
+	blueGreen := blueGreenSpec()
+	out["blue/green"] = blueGreen
+	routed := blueGreenSpec()
+	routed.Traffic = canarySpec(true).Traffic
+	out["blue/green by route"] = routed
+	out["recreate"] = v1alpha1.RolloutSpec{Strategy: v1alpha1.Strategy{Recreate: &v1alpha1.RecreateStrategy{}}}
+	for name, spec := range out {
+		spec.Replicas = replicas(n)
+		out[name] = spec
+	}
+	return out
+}
+
+// compare holds that what is foretold of a story is what happens in it.
+func compare(t *testing.T, s story) {
+	t.Helper()
+	foretold, spec := foretell(t, s)
+	var got []seen
+	for _, step := range foretold.Steps {
+		got = append(got, seen{step.Name, step.Share, [2]int32{step.PodsOf("v1"), step.PodsOf("v2")}, step.After.Duration})
+	}
+	want := watch(s, spec)
+	if diff := cmp.Diff(want.steps, got); diff != "" {
+		t.Errorf("steps (-what happens +forecast):\n%s", diff)
+	}
+	if want.most > foretold.MostPods || want.least < foretold.LeastAvailable {
+		t.Errorf("%d pods at the most and %d available at the least; forecast %d and %d", want.most, want.least,
+			foretold.MostPods, foretold.LeastAvailable)
+	}
+	if foretold.Outcome != v1alpha1.OutcomePromoted {
+		t.Errorf("it ends %q: %s", foretold.Outcome, foretold.Message)
 	}
 }
 
