@@ -73,11 +73,11 @@ func TestOf(t *testing.T) {
 				s.PodStart, s.MinReady, s.Analyses = 10*time.Second, 5*time.Second, map[string]time.Duration{"step-2": 2 * time.Minute}
 			},
 			want: []string{
-				"1/2: 25% v1=4 v2=1 after 17s, pause 1m0s",
-				"2/2: 50% v1=4 v2=2 after 1m34s, person, analysisstep-2 2m0s",
-				"promotion: 100% v1=4 v2=4 after 3m55s",
-				"end: 100% v2=4 after 4m25s",
-				"Promoted after 3m55s with 4 to 8 pods, without " + person,
+				"1/2: 25% v1=4 v2=1 after 19s, pause 1m0s",
+				"2/2: 50% v1=4 v2=2 after 1m36s, person, analysisstep-2 2m0s",
+				"promotion: 100% v1=4 v2=4 after 3m57s",
+				"end: 100% v2=4 after 4m27s",
+				"Promoted after 3m57s with 4 to 8 pods, without " + person,
 			},
 		},
 		"spec.paused": {
@@ -91,8 +91,8 @@ func TestOf(t *testing.T) {
 			rollout: canary().Replicas(0),
 			change:  func(s *forecast.Start) { s.Snapshot.Spec.Steps = s.Snapshot.Spec.Steps[:1] },
 			want: []string{
-				"1/1: 25% after 2s, pause 1m0s", "promotion: 100% after 1m6s",
-				"Promoted after 1m6s with 0 to 0 pods, without " + pods,
+				"1/1: 25% after 4s, pause 1m0s", "promotion: 100% after 1m8s",
+				"Promoted after 1m8s with 0 to 0 pods, without " + pods,
 			},
 		},
 		"the first release": {
@@ -127,9 +127,9 @@ func TestOf(t *testing.T) {
 				r.Spec.Strategy.Canary.ScaleDownDelay = &metav1.Duration{}
 			}),
 			want: []string{
-				"1/2: 25% v1=4 v2=1 after 2s", "2/2: 25% v1=4 v2=3 after 2s, backgroundbackground",
-				"promotion: 100% v1=4 v2=4 after 8s", "end: 100% v2=4 after 8s",
-				"Promoted after 8s with 4 to 8 pods, without " + pods,
+				"1/2: 25% v1=4 v2=1 after 4s", "2/2: 25% v1=4 v2=3 after 4s, backgroundbackground",
+				"promotion: 100% v1=4 v2=4 after 10s", "end: 100% v2=4 after 10s",
+				"Promoted after 10s with 4 to 8 pods, without " + pods,
 			},
 		},
 	} {
@@ -181,10 +181,10 @@ func TestOfARelease(t *testing.T) {
 		"with another template": {
 			change: func(s *forecast.Start) { s.Snapshot.Target = "v3" },
 			want: []string{
-				"back: 100% v1=4 v2=2 after 2s", "1/2: 25% v1=4 v3=1 after 5s, pause 1m0s",
-				"2/2: 50% v1=4 v3=2 after 1m8s, person, analysisstep-2 1m0s", "promotion: 100% v1=4 v3=4 after 2m15s",
-				"end: 100% v3=4 after 2m45s",
-				"Promoted after 2m15s with 4 to 8 pods, without the time that people take to promote",
+				"back: 100% v1=4 v2=2 after 2s", "1/2: 25% v1=4 v3=1 after 7s, pause 1m0s",
+				"2/2: 50% v1=4 v3=2 after 1m10s, person, analysisstep-2 1m0s", "promotion: 100% v1=4 v3=4 after 2m17s",
+				"end: 100% v3=4 after 2m47s",
+				"Promoted after 2m17s with 4 to 8 pods, without the time that people take to promote",
 			},
 		},
 		"with the template of stable": {
