@@ -133,7 +133,7 @@ func TestPlanAsData(t *testing.T) {
 			if err := decode(c.out.Bytes(), &f); err != nil {
 				t.Fatal(err)
 			}
-			if len(f.Steps) != 5 || f.MostPods != 20 || f.LeastAvailable != 10 || !f.Settled || f.LeastDuration.Seconds() != 572 {
+			if len(f.Steps) != 5 || f.MostPods != 20 || f.LeastAvailable != 10 || !f.Settled || f.LeastDuration.Seconds() != 574 {
 				t.Errorf("%+v", f)
 			}
 		})
