@@ -64,7 +64,7 @@ func (e *environment) readManifest(filename string) (*manifest, error) {
 func (m *manifest) add(decoder runtime.Decoder, document []byte) error {
 	kind := metav1.TypeMeta{}
 	if err := yaml.Unmarshal(document, &kind); err != nil {
-		return err
+		return fmt.Errorf("no Kubernetes object; write YAML or JSON with apiVersion and kind: %w", err)
 	}
 	if kind.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
 		return nil

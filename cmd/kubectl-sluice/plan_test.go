@@ -166,7 +166,7 @@ func TestPlanOfWrongFiles(t *testing.T) {
 		want string
 	}{
 		"empty":         {file: "# nothing\n---\n", want: "the standard input has no Rollout (sluice.dev/v1alpha1): give a file with one"},
-		"not YAML":      {file: "a: [", want: "the standard input, document 1: error converting YAML to JSON"},
+		"not YAML":      {file: "a: [", want: "the standard input, document 1: no Kubernetes object; write YAML or JSON with apiVersion and kind: error converting YAML to JSON"},
 		"unknown field": {file: canary("wieght: 5"), want: "unknown field \"spec.strategy.canary.steps[0].wieght\""},
 		"unknown kind":  {file: "apiVersion: sluice.dev/v1alpha1\nkind: Rolout\n", want: "document 1: kind: there is no Rolout in sluice.dev/v1alpha1"},
 		"weight":        {file: canary("weight: 120"), want: "spec.strategy.canary.steps[0].weight: Invalid value: \"120\""},
