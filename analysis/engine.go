@@ -39,28 +39,17 @@ type Measured struct {
 	Measurement v1alpha1.Measurement
 }
 
-// Ended says whether a phase is a last one.
-func Ended(phase v1alpha1.AnalysisPhase) bool {
-	switch phase {
-	case v1alpha1.AnalysisPassed, v1alpha1.AnalysisFailed, v1alpha1.AnalysisInconclusive, v1alpha1.AnalysisStopped:
-		return true
-	case v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning:
-		return false
-	}
-	return false
-}
-
 // Next says what a run needs at now: measurements, time, or nothing any more. It does not change what it is given.
 // The observed generation in status is that of spec; the condition repeats it.
 func Next(spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, now time.Time) Step {
 	next := *status.DeepCopy()
-	if Ended(next.Phase) {
+	if next.Phase.Ended() {
 		setReady(spec, &next, now)
 		return Step{Status: next}
 	}
 	begin(spec, &next, now)
 	conclude(spec, &next, now)
-	if Ended(next.Phase) {
+	if next.Phase.Ended() {
 		return Step{Status: next}
 	}
 	return schedule(spec, next, now)
@@ -72,13 +61,13 @@ func Record(
 	spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, measured []Measured, now time.Time,
 ) v1alpha1.AnalysisRunStatus {
 	next := *status.DeepCopy()
-	if Ended(next.Phase) {
+	if next.Phase.Ended() {
 		return next
 	}
 	begin(spec, &next, now)
 	for _, m := range measured {
 		index := slices.IndexFunc(next.Metrics, func(r v1alpha1.MetricResult) bool { return r.Name == m.Metric })
-		if index >= 0 && !Ended(next.Metrics[index].Phase) {
+		if index >= 0 && !next.Metrics[index].Phase.Ended() {
 			fold(spec.Metrics[index], &next.Metrics[index], m.Measurement)
 		}
 	}
@@ -113,7 +102,7 @@ func schedule(spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, 
 	for i, result := range status.Metrics {
 		at := result.NextAt.Time
 		switch {
-		case Ended(result.Phase):
+		case result.Phase.Ended():
 		case !at.After(now) || leapt(spec.Metrics[i], result, now):
 			step.Due = append(step.Due, i)
 		case step.WakeAt.IsZero() || at.Before(step.WakeAt):
@@ -161,7 +150,7 @@ func fold(metric v1alpha1.Metric, result *v1alpha1.MetricResult, m v1alpha1.Meas
 	}
 	result.Phase = thresholdPhase(metric, *result)
 	result.NextAt = metav1.MicroTime{}
-	if !Ended(result.Phase) {
+	if !result.Phase.Ended() {
 		result.NextAt = moment(m.At.Add(pause(metric, *result, m.State)))
 	}
 }
@@ -193,13 +182,13 @@ func retryAfter(errors int32) time.Duration {
 // conclude derives phase, message and condition of the run from the results of its metrics.
 func conclude(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus, now time.Time) {
 	status.Phase = count(spec, status.Metrics).phase()
-	if spec.Terminate && !Ended(status.Phase) {
+	if spec.Terminate && !status.Phase.Ended() {
 		status.Phase = v1alpha1.AnalysisStopped
 	}
-	if Ended(status.Phase) {
+	if status.Phase.Ended() {
 		status.CompletedAt = moment(now)
 		for i := range status.Metrics {
-			if !Ended(status.Metrics[i].Phase) {
+			if !status.Metrics[i].Phase.Ended() {
 				status.Metrics[i].Phase = v1alpha1.AnalysisStopped
 				status.Metrics[i].NextAt = metav1.MicroTime{}
 			}
@@ -226,7 +215,7 @@ func count(spec v1alpha1.AnalysisRunSpec, results []v1alpha1.MetricResult) censu
 			c.failed++
 		case result.Phase == v1alpha1.AnalysisInconclusive:
 			c.inconclusive++
-		case Ended(result.Phase):
+		case result.Phase.Ended():
 		case isEndless(spec.Metrics[i]):
 			c.endless++
 		default:

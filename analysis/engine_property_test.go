@@ -96,7 +96,7 @@ func checkStep(t *testing.T, spec v1alpha1.AnalysisRunSpec, before v1alpha1.Anal
 	if diff := cmp.Diff(step, Next(spec, step.Status, now)); diff != "" {
 		t.Fatalf("asked twice, Next gives two answers:\n%s", diff)
 	}
-	if Ended(step.Status.Phase) != (len(step.Due) == 0 && step.WakeAt.IsZero()) {
+	if step.Status.Phase.Ended() != (len(step.Due) == 0 && step.WakeAt.IsZero()) {
 		t.Fatalf("in phase %s: due %v, wake at %s", step.Status.Phase, step.Due, step.WakeAt)
 	}
 	if len(step.Due) == 0 && !step.WakeAt.IsZero() && !step.WakeAt.After(now) {
@@ -129,13 +129,13 @@ func checkRecord(
 }
 
 func judged(phase v1alpha1.AnalysisPhase) bool {
-	return Ended(phase) && phase != v1alpha1.AnalysisStopped
+	return phase.Ended() && phase != v1alpha1.AnalysisStopped
 }
 
 // checkVerdict checks that an end is for ever, and that a verdict has its grounds in the counts.
 func checkVerdict(t *testing.T, spec v1alpha1.AnalysisRunSpec, before, after v1alpha1.AnalysisRunStatus) {
 	t.Helper()
-	if Ended(before.Phase) && before.Phase != after.Phase {
+	if before.Phase.Ended() && before.Phase != after.Phase {
 		t.Fatalf("%s became %s", before.Phase, after.Phase)
 	}
 	for i, result := range after.Metrics {

@@ -86,7 +86,7 @@ func play(t *testing.T, spec v1alpha1.AnalysisRunSpec, scripts map[string]string
 	for range 1000 {
 		step := Next(spec, p.status, p.now)
 		p.status = step.Status
-		if Ended(p.status.Phase) {
+		if p.status.Phase.Ended() {
 			return p
 		}
 		if len(step.Due) == 0 {
@@ -258,7 +258,7 @@ func TestOneMetric(t *testing.T) {
 			if test.wantAt != nil && !slices.Equal(got.at["rate"], test.wantAt) {
 				t.Errorf("measured at %v, want %v", got.at["rate"], test.wantAt)
 			}
-			ended := Ended(test.wantPhase)
+			ended := test.wantPhase.Ended()
 			if ended != !got.status.CompletedAt.IsZero() || ended != got.status.Metrics[0].NextAt.IsZero() {
 				t.Errorf("completed at %s, next at %s, in phase %s",
 					got.status.CompletedAt, got.status.Metrics[0].NextAt, got.status.Phase)

@@ -99,7 +99,7 @@ func runMessage(status v1alpha1.AnalysisRunStatus) string {
 	if len(status.Metrics) == 0 {
 		return "spec.metrics: the run has no metrics; add one"
 	}
-	if !Ended(status.Phase) {
+	if !status.Phase.Ended() {
 		if waits, _ := problems(status.Metrics); len(waits) > 0 {
 			return joinProblems(waits)
 		}
@@ -116,10 +116,10 @@ func runMessage(status v1alpha1.AnalysisRunStatus) string {
 // decides says whether a metric in one phase explains a run in another: a failed run is explained by what failed, any
 // other end by all metrics that share it, and a run without an end by the metrics that have none.
 func decides(run, metric v1alpha1.AnalysisPhase) bool {
-	if Ended(run) {
+	if run.Ended() {
 		return metric == run
 	}
-	return !Ended(metric)
+	return !metric.Ended()
 }
 
 // problem is a metric whose last measurement gave no figure.

@@ -214,6 +214,17 @@ const (
 	AnalysisStopped AnalysisPhase = "Stopped"
 )
 
+// Ended says whether a phase is a last one.
+func (p AnalysisPhase) Ended() bool {
+	switch p {
+	case AnalysisPassed, AnalysisFailed, AnalysisInconclusive, AnalysisStopped:
+		return true
+	case AnalysisPending, AnalysisRunning:
+		return false
+	}
+	return false
+}
+
 // AnalysisRun is one execution of one or more templates for one revision.
 //
 // +kubebuilder:object:root=true

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -110,10 +109,8 @@ func (l *living) hash() (string, error) {
 }
 
 func revisionOf(hash string, rs *appsv1.ReplicaSet) planner.Revision {
-	// One without a number counts as the oldest.
-	number, _ := strconv.ParseInt(rs.Annotations[v1alpha1.AnnotationRevisionNumber], 10, 64)
 	return planner.Revision{
-		Hash: hash, Number: number, Desired: ptr.Deref(rs.Spec.Replicas, 1), Created: rs.Status.Replicas,
+		Hash: hash, Number: v1alpha1.RevisionNumber(rs), Desired: ptr.Deref(rs.Spec.Replicas, 1), Created: rs.Status.Replicas,
 		Ready: rs.Status.ReadyReplicas, Available: rs.Status.AvailableReplicas,
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -30,8 +29,8 @@ func note(text string) string {
 
 // announce tells of a verdict, once, and of a problem when it begins or when its reason changes.
 func (r *runReconciler) announce(run *v1alpha1.AnalysisRun, before, after v1alpha1.AnalysisRunStatus) {
-	if analysis.Ended(after.Phase) {
-		if !analysis.Ended(before.Phase) {
+	if after.Phase.Ended() {
+		if !before.Phase.Ended() {
 			kind, reason := verdictEvent(after.Phase)
 			r.recorder.Eventf(run, nil, kind, reason, actionJudge, "%s", note(after.Message))
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -71,8 +70,7 @@ func revisionOf(replicaSet *unstructured.Unstructured) (Revision, error) {
 		Images:   imagesOf(template),
 		Template: raw,
 	}
-	// A replica set without a number, or with a foreign one, counts as 0: the oldest.
-	revision.Number, _ = strconv.ParseInt(replicaSet.GetAnnotations()[v1alpha1.AnnotationRevisionNumber], 10, 64)
+	revision.Number = v1alpha1.RevisionNumber(replicaSet)
 	return revision, nil
 }
 

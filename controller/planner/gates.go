@@ -113,8 +113,7 @@ func (p *pass) startBackground() {
 // stopAnalyses ends every analysis that nothing waits for any more.
 func (p *pass) stopAnalyses() {
 	for _, a := range p.Analyses {
-		running := a.Phase == "" || a.Phase == v1alpha1.AnalysisPending || a.Phase == v1alpha1.AnalysisRunning
-		if running && !p.wanted(a.Gate) {
+		if !a.Phase.Ended() && !p.wanted(a.Gate) {
 			p.do(StopAnalysis{Name: a.Name})
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/controller/revision"
@@ -88,7 +87,7 @@ func (r *Reconciler) forgetOldRuns(ctx context.Context, w *world) error {
 			attempts = append(attempts, attempt)
 		}
 		current := slices.ContainsFunc(w.snapshot.Analyses, func(a planner.Analysis) bool { return a.Name == run.Name })
-		if len(attempts) <= keptAttempts || current || !analysis.Ended(run.Status.Phase) {
+		if len(attempts) <= keptAttempts || current || !run.Status.Phase.Ended() {
 			continue
 		}
 		if err := r.remove(ctx, run); err != nil {

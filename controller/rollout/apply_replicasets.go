@@ -138,7 +138,7 @@ func (r *Reconciler) scaleRevision(ctx context.Context, w *world, a planner.Scal
 	fields := map[string]any{"spec": map[string]any{
 		"replicas": a.Replicas, "minReadySeconds": w.rollout.Spec.MinReadySeconds,
 	}}
-	if next := w.nextNumber(); a.Revision == w.snapshot.Target && numberOf(rs) != next-1 {
+	if next := w.nextNumber(); a.Revision == w.snapshot.Target && v1alpha1.RevisionNumber(rs) != next-1 {
 		fields["metadata"] = map[string]any{"annotations": map[string]any{
 			v1alpha1.AnnotationRevisionNumber: strconv.FormatInt(next, 10),
 		}}

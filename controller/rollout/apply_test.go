@@ -168,7 +168,7 @@ func TestTheNumbersOfRevisions(t *testing.T) {
 	}
 	got := map[string]int64{}
 	for _, image := range []string{imageV1, imageV2} {
-		got[image] = numberOf(h.replicaSetOf(image))
+		got[image] = v1alpha1.RevisionNumber(h.replicaSetOf(image))
 	}
 	if diff := cmp.Diff(map[string]int64{imageV1: 3, imageV2: 2}, got); diff != "" {
 		t.Error(diff)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -63,7 +62,7 @@ func observedRevision(hash string, rs *appsv1.ReplicaSet) planner.Revision {
 	desired := ptr.Deref(rs.Spec.Replicas, 1)
 	out := planner.Revision{
 		Hash:        hash,
-		Number:      numberOf(rs),
+		Number:      v1alpha1.RevisionNumber(rs),
 		Desired:     desired,
 		Created:     rs.Status.Replicas,
 		Ready:       rs.Status.ReadyReplicas,
@@ -79,15 +78,6 @@ func observedRevision(hash string, rs *appsv1.ReplicaSet) planner.Revision {
 		}
 	}
 	return out
-}
-
-// numberOf is the number of a revision; 0 when it has none that can be read.
-func numberOf(rs *appsv1.ReplicaSet) int64 {
-	number, err := strconv.ParseInt(rs.Annotations[v1alpha1.AnnotationRevisionNumber], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return number
 }
 
 // nextNumber is the number of the next revision.

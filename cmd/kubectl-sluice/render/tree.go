@@ -98,7 +98,7 @@ func (s Snapshot) revisions() []*appsv1.ReplicaSet {
 		}
 	}
 	slices.SortFunc(owned, func(a, b *appsv1.ReplicaSet) int {
-		if c := int(revisionNumber(b) - revisionNumber(a)); c != 0 {
+		if c := int(v1alpha1.RevisionNumber(b) - v1alpha1.RevisionNumber(a)); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Name, b.Name)
@@ -106,20 +106,12 @@ func (s Snapshot) revisions() []*appsv1.ReplicaSet {
 	return owned
 }
 
-func revisionNumber(rs *appsv1.ReplicaSet) int64 {
-	n, err := strconv.ParseInt(rs.Annotations[v1alpha1.AnnotationRevisionNumber], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 func hashOf(rs *appsv1.ReplicaSet) string { return rs.Labels[v1alpha1.LabelPodTemplateHash] }
 
 func (d drawing) revision(rs *appsv1.ReplicaSet) node {
 	role := d.role(hashOf(rs))
 	name := "Revision ?"
-	if n := revisionNumber(rs); n > 0 {
+	if n := v1alpha1.RevisionNumber(rs); n > 0 {
 		name = fmt.Sprintf("Revision %d", n)
 	}
 	var used []string

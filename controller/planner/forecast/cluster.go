@@ -48,16 +48,12 @@ func newCluster(start Start) *cluster {
 		}
 	}
 	for _, a := range c.Analyses {
-		if running(a) {
+		if !a.Phase.Ended() {
 			c.ends[a.Gate] = c.Now.Add(start.Left[a.Gate])
 		}
 	}
 	c.follow()
 	return c
-}
-
-func running(a planner.Analysis) bool {
-	return a.Phase == "" || a.Phase == v1alpha1.AnalysisPending || a.Phase == v1alpha1.AnalysisRunning
 }
 
 // born are pods that are created now.
@@ -137,7 +133,7 @@ func (c *cluster) follow() bool {
 	moved = !c.Route.Accepted || moved
 	c.Route.Accepted = true
 	for i, a := range c.Analyses {
-		if running(a) && a.Gate != planner.GateBackground && !c.Now.Before(c.ends[a.Gate]) {
+		if !a.Phase.Ended() && a.Gate != planner.GateBackground && !c.Now.Before(c.ends[a.Gate]) {
 			c.Analyses[i].Phase, c.Analyses[i].EndedAt = v1alpha1.AnalysisPassed, c.Now
 			moved = true
 		}
@@ -239,7 +235,7 @@ func (c *cluster) wait(wakeAt time.Time) bool {
 		}
 	}
 	for _, a := range c.Analyses {
-		if running(a) && a.Gate != planner.GateBackground {
+		if !a.Phase.Ended() && a.Gate != planner.GateBackground {
 			at(c.ends[a.Gate])
 		}
 	}
