@@ -75,6 +75,10 @@ type RolloutStatus struct {
 	// +optional
 	Selector string `json:"selector,omitempty"`
 
+	// Workload is what was seen of the workload in spec.workloadRef.
+	// +optional
+	Workload *WorkloadStatus `json:"workload,omitempty"`
+
 	// State is the memory of the state machine. It is written by the controller only.
 	// +optional
 	State RolloutState `json:"state,omitempty"`

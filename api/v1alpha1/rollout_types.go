@@ -48,13 +48,16 @@ type RolloutList struct {
 
 // RolloutSpec is the desired workload and the way its new versions are released.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.template.metadata) || !has(self.template.metadata.labels) || !has(self.selector.matchLabels) || self.selector.matchLabels.all(k, k == 'pod-template-hash' || k in self.template.metadata.labels && self.template.metadata.labels[k] == self.selector.matchLabels[k])",message="selector does not match the template: write every label of selector.matchLabels, with the same value, in template.metadata.labels",fieldPath=".selector"
-// +kubebuilder:validation:XValidation:rule="!has(self.template.metadata) || !has(self.template.metadata.labels) || !has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? !has(e.values) || (e.operator == 'In') == (e.key in self.template.metadata.labels && self.template.metadata.labels[e.key] in e.values) : !(e.operator in ['Exists', 'DoesNotExist']) || (e.operator == 'Exists') == (e.key in self.template.metadata.labels))",message="selector does not match the template: give the template labels for which every one of selector.matchExpressions holds",fieldPath=".selector"
+// +kubebuilder:validation:XValidation:rule="!has(self.template) || !has(self.selector) || !has(self.template.metadata) || !has(self.template.metadata.labels) || !has(self.selector.matchLabels) || self.selector.matchLabels.all(k, k == 'pod-template-hash' || k in self.template.metadata.labels && self.template.metadata.labels[k] == self.selector.matchLabels[k])",message="selector does not match the template: write every label of selector.matchLabels, with the same value, in template.metadata.labels",fieldPath=".selector"
+// +kubebuilder:validation:XValidation:rule="!has(self.template) || !has(self.selector) || !has(self.template.metadata) || !has(self.template.metadata.labels) || !has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? !has(e.values) || (e.operator == 'In') == (e.key in self.template.metadata.labels && self.template.metadata.labels[e.key] in e.values) : !(e.operator in ['Exists', 'DoesNotExist']) || (e.operator == 'Exists') == (e.key in self.template.metadata.labels))",message="selector does not match the template: give the template labels for which every one of selector.matchExpressions holds",fieldPath=".selector"
+// +kubebuilder:validation:XValidation:rule="has(self.template) != has(self.workloadRef)",message="write the pods in template, or name the Deployment that has them in workloadRef, and not both",fieldPath=".template"
+// +kubebuilder:validation:XValidation:rule="has(self.selector) || has(self.workloadRef)",message="selector is missing: write matchLabels with a label of the template, such as \"app: web\"",fieldPath=".selector"
 // +kubebuilder:validation:XValidation:rule="!has(self.minReadySeconds) || !has(self.progressDeadlineSeconds) || self.minReadySeconds < self.progressDeadlineSeconds",message="no pod would be available in time: write a progressDeadlineSeconds greater than minReadySeconds",fieldPath=".progressDeadlineSeconds"
 // +kubebuilder:validation:XValidation:rule="!has(self.strategy.blueGreen) || has(self.services)",message="blueGreen switches between two Services: write services.active, the name of the Service that callers use",fieldPath=".services"
 // +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.services)",message="traffic is shared between two Services: write services.active, the name of the Service that callers use",fieldPath=".services"
 // +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.strategy.canary) || has(self.strategy.blueGreen)",message="only canary and blueGreen move traffic by routes: remove traffic, or write one of these strategies",fieldPath=".traffic"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.replicas))",message="replicas of a step works with traffic only; without routes the share of traffic is the ratio of pods: remove replicas from the steps, or write traffic",fieldPath=".strategy.canary.steps"
+// +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.minPodsPerReplicaSet)",message="without traffic, the share of a revision is its number of pods: remove minPodsPerReplicaSet, or write traffic",fieldPath=".strategy.canary.minPodsPerReplicaSet"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.scaleDownDelay)",message="without traffic, pods of a canary are replaced one by one and there is nothing to delay: remove scaleDownDelay, or write traffic",fieldPath=".strategy.canary.scaleDownDelay"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.maxSurge) || !has(self.strategy.canary.maxUnavailable) || !((self.strategy.canary.maxSurge == 0 || self.strategy.canary.maxSurge == '0%') && (self.strategy.canary.maxUnavailable == 0 || self.strategy.canary.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable are both 0, so no pod could be replaced: write at least 1 for one of them",fieldPath=".strategy.canary.maxUnavailable"
 type RolloutSpec struct {
@@ -66,24 +69,44 @@ type RolloutSpec struct {
 	// +kubebuilder:validation:Maximum=1000000
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// Selector picks the pods of this Rollout. It cannot be changed, and must match the labels of the template.
-	// +required
+	// Selector picks the pods of this Rollout. It cannot be changed, and must match the labels of the template. With
+	// workloadRef it defaults to that of the workload.
+	// +optional
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="selector cannot be changed: keep it, or create a Rollout with another name for another selector"
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="an empty selector would pick every pod: write matchLabels with a label of the template, such as \"app: web\""
 	// +kubebuilder:validation:XValidation:rule="!(has(self.matchLabels) && 'pod-template-hash' in self.matchLabels) && (!has(self.matchExpressions) || self.matchExpressions.all(e, e.key != 'pod-template-hash'))",message="the label pod-template-hash is set by the controller: remove it from selector"
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",message="an expression of selector is incomplete: write In or NotIn with values, or Exists or DoesNotExist without"
-	Selector *metav1.LabelSelector `json:"selector"`
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
 	// Template is the pod template, exactly as in a Deployment. It is kept as it was written, with fields that this
-	// version of Sluice does not know; PodTemplate decodes it.
-	// +required
+	// version of Sluice does not know; PodTemplate decodes it. Either this or workloadRef is written.
+	// +optional
 	// +kubebuilder:validation:XValidation:rule="has(self.metadata) && has(self.metadata.labels) && size(self.metadata.labels) > 0",message="the template has no labels: write those of the selector in template.metadata.labels",fieldPath=".metadata"
 	// +kubebuilder:validation:XValidation:rule="!has(self.metadata) || !has(self.metadata.labels) || !('pod-template-hash' in self.metadata.labels)",message="the label pod-template-hash is set by the controller: remove it from template.metadata.labels",fieldPath=".metadata.labels"
 	// +kubebuilder:validation:XValidation:rule="size(self.spec.containers) > 0",message="the template has no container: write at least one, with a name and an image",fieldPath=".spec.containers"
 	// +kubebuilder:validation:XValidation:rule="!has(self.spec.restartPolicy) || self.spec.restartPolicy == 'Always'",message="pods of a Rollout run until they are replaced: remove restartPolicy, or write Always",fieldPath=".spec.restartPolicy"
 	// +kubebuilder:validation:XValidation:rule="!has(self.spec.activeDeadlineSeconds)",message="pods of a Rollout run until they are replaced: remove activeDeadlineSeconds",fieldPath=".spec.activeDeadlineSeconds"
 	// +kubebuilder:validation:XValidation:rule="!has(self.spec.ephemeralContainers) || size(self.spec.ephemeralContainers) == 0",message="ephemeral containers are for pods that run already: remove ephemeralContainers",fieldPath=".spec.ephemeralContainers"
-	Template runtime.RawExtension `json:"template"`
+	Template runtime.RawExtension `json:"template,omitzero"`
+
+	// WorkloadRef names a Deployment whose pod template is released, so that tools which know Deployments only drive
+	// this Rollout. Either this or template is written.
+	// +optional
+	WorkloadRef *WorkloadReference `json:"workloadRef,omitempty"`
+
+	// Configuration names ConfigMaps and Secrets that are part of a revision.
+	// +optional
+	Configuration *Configuration `json:"configuration,omitempty"`
+
+	// RoleMetadata are labels and annotations that pods have for as long as their revision has a role. They move without
+	// a restart.
+	// +optional
+	RoleMetadata *RoleMetadata `json:"roleMetadata,omitempty"`
+
+	// AntiAffinity keeps pods of a new revision away from the nodes of others. It applies to revisions that are created
+	// after it was written.
+	// +optional
+	AntiAffinity *AntiAffinity `json:"antiAffinity,omitempty"`
 
 	// MinReadySeconds is how long a pod must be ready before it counts as available.
 	// +optional
@@ -97,6 +120,10 @@ type RolloutSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
+
+	// RollbackWindow lets a revision that was stable before go out at once, without the steps.
+	// +optional
+	RollbackWindow *RollbackWindow `json:"rollbackWindow,omitempty"`
 
 	// ProgressDeadlineSeconds is how long a release may go without progress in pods or traffic before it is aborted.
 	// Gates do not count: a pause or an analysis may take as long as it likes.
@@ -233,6 +260,13 @@ type CanaryStrategy struct {
 	// +optional
 	// +kubebuilder:default=Full
 	StableCapacity StableCapacity `json:"stableCapacity,omitempty"`
+
+	// MinPodsPerReplicaSet is the least number of pods of a revision that has traffic, whatever its weight needs; never
+	// more than replicas. Only with routes.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MinPodsPerReplicaSet *int32 `json:"minPodsPerReplicaSet,omitempty"`
 
 	// ScaleDownDelay is how long the pods of the old stable stay after the promotion; 0 means that they go at once.
 	// Defaults to 30s with routes; without routes pods are replaced one by one and there is nothing to delay.

@@ -32,6 +32,9 @@ func ValidateRollout(r *Rollout) field.ErrorList {
 
 // validateWorkload looks at the template and at the selector, which belong together.
 func validateWorkload(s *RolloutSpec, path *field.Path) field.ErrorList {
+	if s.WorkloadRef != nil {
+		return validateReference(s, path)
+	}
 	errs := validateSelector(s.Selector, path.Child("selector"))
 	template, err := s.PodTemplate()
 	if err != nil {
@@ -42,6 +45,19 @@ func validateWorkload(s *RolloutSpec, path *field.Path) field.ErrorList {
 		return errs
 	}
 	return validateMatch(s.Selector, template.Labels, path.Child("selector"))
+}
+
+// validateReference looks at a Rollout whose template is that of another workload, and not known here.
+func validateReference(s *RolloutSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(s.Template.Raw) > 0 || s.Template.Object != nil {
+		errs = append(errs, field.Forbidden(path.Child("template"),
+			"write the pods in template, or name the Deployment that has them in workloadRef, and not both"))
+	}
+	if s.Selector != nil {
+		errs = append(errs, validateSelector(s.Selector, path.Child("selector"))...)
+	}
+	return errs
 }
 
 func validateSelector(s *metav1.LabelSelector, path *field.Path) field.ErrorList {

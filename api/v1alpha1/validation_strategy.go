@@ -56,6 +56,10 @@ func validateCanary(c *CanaryStrategy, routes bool, path *field.Path) field.Erro
 			"is nothing to delay: remove scaleDownDelay, or write traffic"))
 	}
 	errs = append(errs, validateDelay(c.ScaleDownDelay, delay)...)
+	if c.MinPodsPerReplicaSet != nil && !routes {
+		errs = append(errs, field.Forbidden(path.Child("minPodsPerReplicaSet"), "without traffic, the share of a revision is "+
+			"its number of pods: remove minPodsPerReplicaSet, or write traffic"))
+	}
 	steps := path.Child("steps")
 	if len(c.Steps) == 0 {
 		errs = append(errs, field.Required(steps, "a canary without steps does nothing: write at least one"))
