@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -30,6 +31,10 @@ const (
 	DefaultQueryTimeout = 10 * time.Second
 	// DefaultRouteKind is the kind of a route whose kind was left out.
 	DefaultRouteKind = "HTTPRoute"
+	// DefaultTopologyKey is the label of nodes by which anti-affinity tells them apart.
+	DefaultTopologyKey = corev1.LabelHostname
+	// DefaultAntiAffinityWeight is the weight of preferred anti-affinity among other preferences.
+	DefaultAntiAffinityWeight int32 = 100
 	// DefaultTemplateKind is the kind of an analysis template whose kind was left out.
 	DefaultTemplateKind = "AnalysisTemplate"
 )
@@ -156,6 +161,22 @@ func (s *BlueGreenStrategy) Promotes() bool {
 // otherwise.
 func (s *BlueGreenStrategy) PreviewReplicasOr(replicas int32) int32 {
 	return ptr.Deref(s.PreviewReplicas, replicas)
+}
+
+// StrengthOrDefault says whether anti-affinity is a must.
+func (a *AntiAffinity) StrengthOrDefault() AntiAffinityStrength {
+	if a.Strength == "" {
+		return AntiAffinityPreferred
+	}
+	return a.Strength
+}
+
+// TopologyKeyOrDefault is the label of nodes that says what "away" means.
+func (a *AntiAffinity) TopologyKeyOrDefault() string {
+	if a.TopologyKey == "" {
+		return DefaultTopologyKey
+	}
+	return a.TopologyKey
 }
 
 // KindOrDefault is the kind of the route.

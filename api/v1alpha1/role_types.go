@@ -16,6 +16,7 @@ type PodMetadata struct {
 	// Labels of the pods. Labels of the selector and of the template cannot be written here.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="!('pod-template-hash' in self)",message="the label pod-template-hash is set by the controller: remove it from the labels of roleMetadata"
 	Labels map[string]string `json:"labels,omitempty"`
 
 	// Annotations of the pods.
@@ -38,7 +39,7 @@ const (
 
 // AntiAffinity keeps pods of one revision away from those of every other revision of the Rollout.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.weight) || has(self.strength) && self.strength == 'Preferred'",message="weight is for strength Preferred: remove weight, or write strength: Preferred",fieldPath=".weight"
+// +kubebuilder:validation:XValidation:rule="!has(self.weight) || !has(self.strength) || self.strength == 'Preferred'",message="weight is for strength Preferred: remove weight, or write strength: Preferred",fieldPath=".weight"
 type AntiAffinity struct {
 	// Strength says whether it is a must.
 	// +optional

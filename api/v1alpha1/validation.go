@@ -24,6 +24,7 @@ func ReservedArguments() []string {
 func ValidateRollout(r *Rollout) field.ErrorList {
 	spec := field.NewPath("spec")
 	errs := validateWorkload(&r.Spec, spec)
+	errs = append(errs, validatePodRules(&r.Spec, spec)...)
 	errs = append(errs, validateDeadline(&r.Spec, spec)...)
 	errs = append(errs, validateServices(&r.Spec, spec.Child("services"))...)
 	errs = append(errs, validateTraffic(&r.Spec, spec.Child("traffic"))...)
