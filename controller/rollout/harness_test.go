@@ -128,11 +128,12 @@ func (h *harness) restart() {
 			return h.write(sub, obj, func() error { return c.SubResource(sub).Patch(ctx, obj, p, opts...) })
 		},
 	})
-	out := newWrites(counted, h.base, h.base, h.clock)
-	h.r = &Reconciler{
-		cache: h.base, live: h.base, writes: out, recorder: h.recorder, clock: h.clock, settle: settle,
-		routers: trafficrouting.Routers{GatewayAPI: gatewayapi.New(h.base, out)},
-	}
+	h.r = New(Parts{
+		Cache: h.base, Live: h.base, Client: counted, Recorder: h.recorder, Clock: h.clock, Settle: settle,
+		Routers: func(reader client.Reader, writer client.Writer) trafficrouting.Routers {
+			return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer)}
+		},
+	})
 }
 
 func (h *harness) write(verb string, obj client.Object, do func() error) error {

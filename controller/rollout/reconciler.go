@@ -70,6 +70,43 @@ type Reconciler struct {
 	routes   routes
 	// conditions of metrics, which every pass tries, so that they are compiled once; nil compiles them anew.
 	conditions *analysis.Conditions
+	next       func(planner.Snapshot) planner.Plan
+}
+
+// Parts are what a Reconciler is made of. All of them are given, so that a cluster, a fake of one and a simulation put the
+// same Reconciler together.
+type Parts struct {
+	// Cache is what is decided from. It has the indexes of Indexes.
+	Cache client.Reader
+	// Live reads from the API server itself: pods of a restart, and names that are taken.
+	Live client.Reader
+	// Client writes.
+	Client client.Client
+	// Routers makes the routers, from the reader and the writer that they are to use.
+	Routers func(client.Reader, client.Writer) trafficrouting.Routers
+	// Recorder takes the events.
+	Recorder events.EventRecorder
+	// Clock tells the time.
+	Clock clock.PassiveClock
+	// Settle is how long the data plane is given after the API has reported a change of traffic; 0 means no time.
+	Settle time.Duration
+	// Conditions keeps compiled conditions of metrics, which every pass tries; nil compiles them anew each time.
+	Conditions *analysis.Conditions
+	// Next decides; planner.Next when nil. A test passes one with a mistake, to show that the mistake is noticed.
+	Next func(planner.Snapshot) planner.Plan
+}
+
+// New makes a Reconciler that remembers nothing, as after a start of the controller. Where routes are watched from is up
+// to Setup: this one counts on a cache that has them.
+func New(p Parts) *Reconciler {
+	out := newWrites(p.Client, p.Cache, p.Live, p.Clock)
+	if p.Next == nil {
+		p.Next = planner.Next
+	}
+	return &Reconciler{
+		cache: p.Cache, live: p.Live, writes: out, routers: p.Routers(p.Cache, out), recorder: p.Recorder,
+		clock: p.Clock, settle: p.Settle, conditions: p.Conditions, next: p.Next,
+	}
 }
 
 // Reconcile observes, plans, applies and records.
@@ -92,7 +129,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return quiet(err)
 	}
-	plan := planner.Next(w.snapshot)
+	plan := r.next(w.snapshot)
 	retry, err := r.carryOut(ctx, w, &plan)
 	if err == nil {
 		err = r.record(ctx, w, plan)

@@ -67,18 +67,10 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	out := newWrites(mgr.GetClient(), mgr.GetCache(), mgr.GetAPIReader(), options.Clock)
-	r := &Reconciler{
-		cache:    mgr.GetCache(),
-		live:     mgr.GetAPIReader(),
-		writes:   out,
-		routers:  options.Routers(mgr.GetCache(), out),
-		recorder: mgr.GetEventRecorder("sluice"),
-		clock:    options.Clock,
-		settle:   options.Settle,
-
-		conditions: conditions,
-	}
+	r := New(Parts{
+		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Client: mgr.GetClient(), Routers: options.Routers,
+		Recorder: mgr.GetEventRecorder("sluice"), Clock: options.Clock, Settle: options.Settle, Conditions: conditions,
+	})
 	c, err := builder.ControllerManagedBy(mgr).
 		Named("rollout").
 		WithOptions(controller.Options{
