@@ -10,126 +10,117 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/apiserver/live"
 	"github.com/sluice-dev/sluice/test/builder"
 )
 
-// sizesAre waits until the ReplicaSets have sizes.
-func (w *world) sizesAre(want map[string]int32) {
-	w.t.Helper()
-	w.eventually("the sizes", func() (bool, string) {
-		diff := cmp.Diff(want, w.sizes())
-		return diff == "", diff
-	})
-}
-
 func TestFirstRollout(t *testing.T) {
-	w := start(t, append(network(), routed().Obj())...)
-	status := w.reaches("healthy", healthy)
+	w := start(t, append(live.Network(), routed().Obj())...)
+	status := w.Reaches("healthy", live.Healthy)
 	if status.Replicas != 4 || status.AvailableReplicas != 4 || status.Selector != "app=web" {
 		t.Errorf("%d replicas, %d available, selector %q", status.Replicas, status.AvailableReplicas, status.Selector)
 	}
-	if w.selected("web") != status.StableRevision || w.weight() != 0 {
-		t.Errorf("web selects %q, weight %d", w.selected("web"), w.weight())
+	if w.Selected("web") != status.StableRevision || w.Weight() != 0 {
+		t.Errorf("web selects %q, weight %d", w.Selected("web"), w.Weight())
 	}
 	standby := &corev1.Service{}
-	w.get("web-standby", standby)
-	if !metav1.IsControlledBy(standby, w.rollout()) || standby.Spec.ClusterIP == "" || standby.Spec.ClusterIP == "None" {
+	w.Get("web-standby", standby)
+	if !metav1.IsControlledBy(standby, w.Rollout()) || standby.Spec.ClusterIP == "" || standby.Spec.ClusterIP == "None" {
 		t.Errorf("the standby Service is controlled by %v and has the address %q", standby.OwnerReferences, standby.Spec.ClusterIP)
 	}
 }
 
 func TestCanaryByRoute(t *testing.T) {
-	w := start(t, append(network(), routed().Obj())...)
-	w.reaches("healthy", healthy)
-	w.release(imageV2)
-	w.reaches("the first step", awaiting)
-	if w.weight() != 20 {
-		t.Errorf("weight %d at the first step", w.weight())
+	w := start(t, append(live.Network(), routed().Obj())...)
+	w.Reaches("healthy", live.Healthy)
+	w.Release(live.ImageV2)
+	w.Reaches("the first step", live.Awaiting)
+	if w.Weight() != 20 {
+		t.Errorf("weight %d at the first step", w.Weight())
 	}
-	w.command(v1alpha1.ActionPromote)
-	w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
-	if w.weight() != 0 || w.selected("web") != w.rollout().Status.StableRevision {
-		t.Errorf("weight %d, web selects %s", w.weight(), w.selected("web"))
+	w.Command(v1alpha1.ActionPromote)
+	w.Reaches("promoted", live.Promoted)
+	if w.Weight() != 0 || w.Selected("web") != w.Rollout().Status.StableRevision {
+		t.Errorf("weight %d, web selects %s", w.Weight(), w.Selected("web"))
 	}
-	w.sizesAre(map[string]int32{imageV1: 0, imageV2: 4})
+	w.SizesAre(map[string]int32{live.ImageV1: 0, live.ImageV2: 4})
 }
 
 func TestCanaryByRatio(t *testing.T) {
-	w := start(t, service(), builder.Rollout("web").Image(imageV1).Replicas(4).Services("web").Canary(builder.Step().Weight("25").Hold()).Obj())
-	w.reaches("healthy", healthy)
-	w.release(imageV2)
-	w.reaches("the first step", awaiting)
-	w.sizesAre(map[string]int32{imageV1: 3, imageV2: 1})
-	w.command(v1alpha1.ActionPromote)
-	w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
-	w.sizesAre(map[string]int32{imageV1: 0, imageV2: 4})
+	w := start(t, live.Service(), builder.Rollout("web").Image(live.ImageV1).Replicas(4).Services("web").Canary(builder.Step().Weight("25").Hold()).Obj())
+	w.Reaches("healthy", live.Healthy)
+	w.Release(live.ImageV2)
+	w.Reaches("the first step", live.Awaiting)
+	w.SizesAre(map[string]int32{live.ImageV1: 3, live.ImageV2: 1})
+	w.Command(v1alpha1.ActionPromote)
+	w.Reaches("promoted", live.Promoted)
+	w.SizesAre(map[string]int32{live.ImageV1: 0, live.ImageV2: 4})
 }
 
 func TestBlueGreenBySelector(t *testing.T) {
-	rollout := builder.Rollout("web").Image(imageV1).Replicas(2).BlueGreen().With(func(r *v1alpha1.Rollout) {
+	rollout := builder.Rollout("web").Image(live.ImageV1).Replicas(2).BlueGreen().With(func(r *v1alpha1.Rollout) {
 		r.Spec.Strategy.BlueGreen.ScaleDownDelay = &metav1.Duration{Duration: time.Second}
 		r.Spec.Strategy.BlueGreen.AutoPromote = new(bool)
 	}).Obj()
-	w := start(t, service(), rollout)
-	v1 := w.reaches("healthy", healthy).StableRevision
-	w.release(imageV2)
-	status := w.reaches("a preview", awaiting)
-	if w.selected("web") != v1 || w.selected("web-standby") != status.UpdateRevision {
-		t.Errorf("web selects %s, web-standby %s", w.selected("web"), w.selected("web-standby"))
+	w := start(t, live.Service(), rollout)
+	v1 := w.Reaches("healthy", live.Healthy).StableRevision
+	w.Release(live.ImageV2)
+	status := w.Reaches("a preview", live.Awaiting)
+	if w.Selected("web") != v1 || w.Selected("web-standby") != status.UpdateRevision {
+		t.Errorf("web selects %s, web-standby %s", w.Selected("web"), w.Selected("web-standby"))
 	}
-	w.command(v1alpha1.ActionPromote)
-	status = w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
-	if w.selected("web") != status.StableRevision {
-		t.Errorf("web selects %s, want %s", w.selected("web"), status.StableRevision)
+	w.Command(v1alpha1.ActionPromote)
+	status = w.Reaches("promoted", live.Promoted)
+	if w.Selected("web") != status.StableRevision {
+		t.Errorf("web selects %s, want %s", w.Selected("web"), status.StableRevision)
 	}
-	w.sizesAre(map[string]int32{imageV1: 0, imageV2: 2})
+	w.SizesAre(map[string]int32{live.ImageV1: 0, live.ImageV2: 2})
 }
 
 func TestAbort(t *testing.T) {
-	w := start(t, append(network(), routed().Obj())...)
-	v1 := w.reaches("healthy", healthy).StableRevision
-	w.release(imageV2)
-	w.reaches("the first step", awaiting)
-	w.command(v1alpha1.ActionAbort)
-	status := w.reaches("aborted", func(s *v1alpha1.RolloutStatus) bool { return s.State.Stage == v1alpha1.StageAborted })
-	if status.Phase != v1alpha1.PhaseDegraded || w.weight() != 0 || status.StableRevision != v1 {
-		t.Errorf("phase %s, weight %d, stable %s", status.Phase, w.weight(), status.StableRevision)
+	w := start(t, append(live.Network(), routed().Obj())...)
+	v1 := w.Reaches("healthy", live.Healthy).StableRevision
+	w.Release(live.ImageV2)
+	w.Reaches("the first step", live.Awaiting)
+	w.Command(v1alpha1.ActionAbort)
+	status := w.Reaches("aborted", live.Aborted)
+	if status.Phase != v1alpha1.PhaseDegraded || w.Weight() != 0 || status.StableRevision != v1 {
+		t.Errorf("phase %s, weight %d, stable %s", status.Phase, w.Weight(), status.StableRevision)
 	}
-	w.sizesAre(map[string]int32{imageV1: 4, imageV2: 0})
-	w.release(imageV1)
-	w.reaches("healthy with the stable template", healthy)
+	w.SizesAre(map[string]int32{live.ImageV1: 4, live.ImageV2: 0})
+	w.Release(live.ImageV1)
+	w.Reaches("healthy with the stable template", live.Healthy)
 }
 
 func TestSupersede(t *testing.T) {
-	w := start(t, append(network(), routed().Obj())...)
-	w.reaches("healthy", healthy)
-	w.release(imageV2)
-	v2 := w.reaches("the first step of v2", awaiting).State.Candidate
-	w.release(imageV3)
-	w.reaches("the first step of v3", func(s *v1alpha1.RolloutStatus) bool { return awaiting(s) && s.State.Candidate != v2 })
-	w.sizesAre(map[string]int32{imageV1: 4, imageV2: 0, imageV3: 1})
-	if last := w.rollout().Status.History[0]; last.Outcome != v1alpha1.OutcomeSuperseded || last.Revision != v2 {
+	w := start(t, append(live.Network(), routed().Obj())...)
+	w.Reaches("healthy", live.Healthy)
+	w.Release(live.ImageV2)
+	v2 := w.Reaches("the first step of v2", live.Awaiting).State.Candidate
+	w.Release(live.ImageV3)
+	w.Reaches("the first step of v3", func(s *v1alpha1.RolloutStatus) bool { return live.Awaiting(s) && s.State.Candidate != v2 })
+	w.SizesAre(map[string]int32{live.ImageV1: 4, live.ImageV2: 0, live.ImageV3: 1})
+	if last := w.Rollout().Status.History[0]; last.Outcome != v1alpha1.OutcomeSuperseded || last.Revision != v2 {
 		t.Errorf("the last release is %s of %s", last.Outcome, last.Revision)
 	}
 }
 
 func TestRestart(t *testing.T) {
-	w := start(t, append(network(), routed().Obj())...)
-	stable := w.reaches("healthy", healthy).StableRevision
+	w := start(t, append(live.Network(), routed().Obj())...)
+	stable := w.Reaches("healthy", live.Healthy).StableRevision
 	before := w.podNames()
-	w.edit(func(r *v1alpha1.Rollout) {
+	w.Edit(func(r *v1alpha1.Rollout) {
 		r.Annotations = map[string]string{v1alpha1.AnnotationCommand: v1alpha1.Command{
 			Action: v1alpha1.ActionRestart, Revision: stable, ID: "1",
 		}.String()}
 	})
-	w.reaches("restarted", func(s *v1alpha1.RolloutStatus) bool {
-		return healthy(s) && s.LastCommand != nil && s.State.RestartAt.IsZero()
+	w.Reaches("restarted", func(s *v1alpha1.RolloutStatus) bool {
+		return live.Healthy(s) && s.LastCommand != nil && s.State.RestartAt.IsZero()
 	})
 	for name := range w.podNames() {
 		if before[name] {
@@ -139,10 +130,10 @@ func TestRestart(t *testing.T) {
 }
 
 func (w *world) podNames() map[string]bool {
-	w.t.Helper()
+	w.T.Helper()
 	var list corev1.PodList
-	if err := w.Client.List(w.t.Context(), &list, client.InNamespace(w.Namespace)); err != nil {
-		w.t.Fatal(err)
+	if err := w.Client.List(w.T.Context(), &list, client.InNamespace(w.Namespace)); err != nil {
+		w.T.Fatal(err)
 	}
 	out := map[string]bool{}
 	for _, pod := range list.Items {
@@ -153,15 +144,15 @@ func (w *world) podNames() map[string]bool {
 
 // The controllers stop in the middle of a release, and others go on from there.
 func TestAnotherControllerGoesOn(t *testing.T) {
-	w := start(t, append(network(), routed().Obj())...)
-	w.reaches("healthy", healthy)
-	w.release(imageV2)
-	w.reaches("the first step", awaiting)
-	w.stop()
-	w.command(v1alpha1.ActionPromote)
-	w.startControllers()
-	w.reaches("promoted", func(s *v1alpha1.RolloutStatus) bool { return healthy(s) && s.StableRevision == s.UpdateRevision })
-	w.sizesAre(map[string]int32{imageV1: 0, imageV2: 4})
+	w := start(t, append(live.Network(), routed().Obj())...)
+	w.Reaches("healthy", live.Healthy)
+	w.Release(live.ImageV2)
+	w.Reaches("the first step", live.Awaiting)
+	w.Stop()
+	w.Command(v1alpha1.ActionPromote)
+	w.StartControllers()
+	w.Reaches("promoted", live.Promoted)
+	w.SizesAre(map[string]int32{live.ImageV1: 0, live.ImageV2: 4})
 }
 
 // prometheus answers every query with one number.
@@ -188,11 +179,11 @@ func TestAnalysisDecides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			template := builder.AnalysisTemplate("success-rate",
 				builder.Metric("rate", `rate{revision="{{args.candidate-hash}}"}`).Address(prometheus(t, tt.value))).Obj()
-			w := start(t, append(network(), template, builder.Rollout("web").Image(imageV1).Replicas(2).Services("web").Routes("web").
+			w := start(t, append(live.Network(), template, builder.Rollout("web").Image(live.ImageV1).Replicas(2).Services("web").Routes("web").
 				Canary(builder.Step().Weight("20").Analysis("success-rate")).Obj())...)
-			w.reaches("healthy", healthy)
-			w.release(imageV2)
-			status := w.reaches("an end", func(s *v1alpha1.RolloutStatus) bool {
+			w.Reaches("healthy", live.Healthy)
+			w.Release(live.ImageV2)
+			status := w.Reaches("an end", func(s *v1alpha1.RolloutStatus) bool {
 				return len(s.History) == 2 && s.History[0].Outcome == tt.wantOutcome
 			})
 			var runs v1alpha1.AnalysisRunList
@@ -203,7 +194,7 @@ func TestAnalysisDecides(t *testing.T) {
 				t.Fatalf("%d AnalysisRuns, want one that %s: %+v", len(runs.Items), tt.wantVerdict, runs.Items)
 			}
 			run := runs.Items[0]
-			if !metav1.IsControlledBy(&run, w.rollout()) || run.Labels[v1alpha1.LabelRevision] != status.History[0].Revision ||
+			if !metav1.IsControlledBy(&run, w.Rollout()) || run.Labels[v1alpha1.LabelRevision] != status.History[0].Revision ||
 				!strings.Contains(run.Spec.Metrics[0].Provider.Prometheus.Query, status.History[0].Revision) {
 				t.Errorf("the AnalysisRun has labels %v and asks %q", run.Labels, run.Spec.Metrics[0].Provider.Prometheus.Query)
 			}
