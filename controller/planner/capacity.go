@@ -6,6 +6,14 @@ func need(replicas, share int32) int32 {
 	return int32((int64(replicas)*int64(share) + int64(FullWeight) - 1) / int64(FullWeight))
 }
 
+// needs is need for this spec, which may ask for more pods of a revision that has traffic at all.
+func (s Spec) needs(share int32) int32 {
+	if share <= 0 {
+		return 0
+	}
+	return max(need(s.Replicas, share), min(s.MinPods, s.Replicas))
+}
+
 // carries is the largest share, in tenths of a percent, for which so many pods are enough.
 func carries(replicas, ready int32) int32 {
 	if replicas == 0 {
@@ -14,16 +22,18 @@ func carries(replicas, ready int32) int32 {
 	return int32(min(int64(FullWeight), int64(FullWeight)*int64(ready)/int64(replicas)))
 }
 
-// requires is the number of candidate pods that a step asks for: at least one where there is traffic, whatever the step
-// says, and none where there are no replicas.
+// requires is the number of candidate pods that a step asks for: where there is traffic at least one, and at least
+// MinPods, whatever the step says; and none where there are no replicas.
 func (p *pass) requires(step Step) int32 {
 	switch {
 	case step.Replicas == AllReplicas:
 		return p.Spec.Replicas
 	case step.Replicas == WhatTheWeightNeeds || p.Spec.Replicas == 0:
-		return need(p.Spec.Replicas, step.Weight)
+		return p.Spec.needs(step.Weight)
+	case step.Weight == 0:
+		return step.Replicas
 	}
-	return max(step.Replicas, min(1, step.Weight))
+	return max(step.Replicas, 1, min(p.Spec.MinPods, p.Spec.Replicas))
 }
 
 // sizes are wanted numbers of pods of the two revisions; every other revision is wanted at 0.

@@ -19,6 +19,21 @@ func TestNeed(t *testing.T) {
 	}
 }
 
+func TestNeedsAtTheLeast(t *testing.T) {
+	for name, row := range map[string]struct{ replicas, min, share, want int32 }{
+		"no traffic needs no pod":           {10, 3, 0, 0},
+		"a small share needs the least":     {10, 3, 10, 3},
+		"a larger one what it needs":        {10, 3, 500, 5},
+		"never more than there are":         {2, 3, 500, 2},
+		"no replicas need nothing":          {0, 3, 500, 0},
+		"without a least it is the share's": {10, 0, 10, 1},
+	} {
+		if got := (Spec{Replicas: row.replicas, MinPods: row.min}).needs(row.share); got != row.want {
+			t.Errorf("%s: needs %d, want %d", name, got, row.want)
+		}
+	}
+}
+
 func TestCarriesIsTheInverseOfNeed(t *testing.T) {
 	for replicas := int32(1); replicas <= 12; replicas++ {
 		for ready := range replicas + 2 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -43,6 +44,8 @@ type Spec struct {
 	Exclusive bool
 	// Proportional says that stable shrinks behind its share of traffic.
 	Proportional bool
+	// MinPods is the least number of pods of a revision that has traffic; never more than Replicas count.
+	MinPods int32
 	// ScaleDownDelay is how long the pods of the old stable stay after a promotion.
 	ScaleDownDelay time.Duration
 	// Background is the index of the step from which the background analysis runs; NoBackground when there is none.
@@ -187,7 +190,10 @@ func compileCanary(out Spec, canary *v1alpha1.CanaryStrategy) (Spec, error) {
 	if canary.Analysis != nil {
 		out.Background = canary.Analysis.StartingStep
 	}
-	out.Proportional = out.Mode == Routed && canary.StableCapacity == v1alpha1.StableCapacityProportional
+	if out.Mode == Routed {
+		out.Proportional = canary.StableCapacity == v1alpha1.StableCapacityProportional
+		out.MinPods = ptr.Deref(canary.MinPodsPerReplicaSet, 0)
+	}
 	return out, nil
 }
 

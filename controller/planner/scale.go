@@ -14,7 +14,7 @@ func (p *pass) sizeRelease(step Step) {
 	replicas := p.Spec.Replicas
 	stable := replicas
 	if p.Spec.Proportional {
-		stable = max(need(replicas, FullWeight-step.Weight), p.carried(p.state.Stable))
+		stable = p.shrunk(FullWeight - step.Weight)
 	}
 	p.size(p.state.Stable, stable, !p.Spec.Proportional || p.quiet())
 	candidate := p.requires(step)
@@ -37,7 +37,7 @@ func (p *pass) rescale(step Step) {
 		return
 	}
 	if p.Spec.Proportional {
-		p.size(p.state.Stable, p.carried(p.state.Stable), p.quiet())
+		p.size(p.state.Stable, p.shrunk(0), p.quiet())
 	} else {
 		p.size(p.state.Stable, replicas, true)
 	}
@@ -51,11 +51,31 @@ func (p *pass) rescale(step Step) {
 func (p *pass) sizeEnding() {
 	p.size(p.state.Candidate, p.Spec.Replicas, true)
 	if p.Spec.Proportional {
-		p.size(p.state.Stable, p.carried(p.state.Stable), p.quiet())
+		p.size(p.state.Stable, p.shrunk(0), p.quiet())
 	} else {
 		p.size(p.state.Stable, p.Spec.Replicas, true)
 	}
 	p.drain()
+}
+
+// shrunk is the number of pods of a stable that shrinks behind its share: those for the share that it is to have, and for
+// the one that it has. One without a share keeps the pods of the last one that the steps gave it: until the promotion it is
+// the only way back, also from a candidate whose pods have all died.
+func (p *pass) shrunk(share int32) int32 {
+	if share == 0 {
+		share = p.lastShare()
+	}
+	return max(p.Spec.needs(share), p.carried(p.state.Stable))
+}
+
+// lastShare is the share of stable at the last step so far that leaves it one.
+func (p *pass) lastShare() int32 {
+	for i := min(int(p.state.Step), len(p.Spec.Steps)-1); i >= 0; i-- {
+		if weight := p.Spec.Steps[i].Weight; weight < FullWeight {
+			return FullWeight - weight
+		}
+	}
+	return FullWeight
 }
 
 // carried is the number of pods for the share that a revision has now; what it has, when the share is unknown.
@@ -64,7 +84,7 @@ func (p *pass) carried(hash string) int32 {
 	if share == WeightUnknown {
 		return p.revision(hash).Desired
 	}
-	return need(p.Spec.Replicas, share)
+	return p.Spec.needs(share)
 }
 
 // quiet says whether traffic is in place and has settled, so that what it has left may shrink.

@@ -99,7 +99,7 @@ func conditions(old []metav1.Condition, s Snapshot, p Plan, generation int64) []
 func servingLeast(s Snapshot, p Plan) int32 {
 	least := s.Spec.Replicas
 	if s.Spec.Proportional && p.Weight > 0 {
-		least = need(s.Spec.Replicas, FullWeight-p.Weight)
+		least = s.Spec.needs(FullWeight - p.Weight)
 	}
 	return max(0, least-s.Spec.Unavailable)
 }

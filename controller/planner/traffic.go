@@ -171,7 +171,7 @@ func (p *pass) known() bool {
 
 // lower takes weight off the candidate, as far as stable can carry it.
 func (p *pass) lower(step Step) {
-	needed := need(p.Spec.Replicas, FullWeight-step.Weight)
+	needed := p.Spec.needs(FullWeight - step.Weight)
 	if p.waitForEndpoints(p.Active, p.state.Stable, needed) {
 		return
 	}

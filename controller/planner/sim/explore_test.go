@@ -54,6 +54,7 @@ func scenarios() map[string]World {
 		"rolling update":                       {Spec: rolling},
 		"recreate":                             {Spec: recreate},
 	}
+	addThree(out, proportional)
 	for mode, w := range modes {
 		for what, budget := range map[string]Budget{
 			"changed twice":     two,
@@ -72,6 +73,22 @@ func scenarios() map[string]World {
 	both.Budget = Budget{Edits: 2, Aborts: 1}
 	out["canary by route, changed and aborted"] = both
 	return out
+}
+
+// addThree adds worlds with three replicas, where one of them is less than the least number of pods and a share has pods to
+// spare. After the step comes one with all traffic, from which an abort begins with the pods that stable has kept.
+func addThree(out map[string]World, spec planner.Spec) {
+	spec.Replicas, spec.MinPods = 3, 2
+	spec.Steps = []planner.Step{
+		{Weight: 250, Replicas: planner.WhatTheWeightNeeds},
+		{Weight: planner.FullWeight, Replicas: planner.WhatTheWeightNeeds, Gates: spec.Steps[0].Gates},
+	}
+	for what, budget := range map[string]Budget{
+		"aborted": {Edits: 1, Aborts: 1},
+		"dying":   {Edits: 1, Deaths: initialDeaths},
+	} {
+		out["canary by route, two pods at the least, "+what] = World{Spec: spec, Services: true, Budget: budget}
+	}
 }
 
 // healthy is a world with a first revision that is stable and has settled, and whose template changes now.

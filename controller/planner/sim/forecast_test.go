@@ -29,7 +29,7 @@ func healthyStories() map[string]story {
 	for name, s := range stories() {
 		switch name {
 		case "canary-by-route", "canary-by-ratio", "canary-proportional", "blue-green", "rolling-update", "recreate",
-			"canary-promoted-by-hand":
+			"canary-promoted-by-hand", "canary-two-pods-at-the-least":
 			out[name] = s
 		}
 	}

@@ -72,13 +72,22 @@ func need(replicas, share int32) int32 {
 	return n
 }
 
+// least is the number of pods for a share of the traffic.
+func (w *World) least(share int32) int32 {
+	n := need(w.Spec.Replicas, share)
+	if share > 0 && n < w.Spec.MinPods {
+		n = min(w.Spec.MinPods, w.Spec.Replicas)
+	}
+	return n
+}
+
 func noEmpty(before, after *World, a planner.Action) string {
 	set, ok := a.(planner.SetWeight)
 	if !ok || after.Spec.Replicas == 0 {
 		return ""
 	}
 	raised, share := after.Standby, set.Tenths
-	least := need(after.Spec.Replicas, share)
+	least := after.least(share)
 	if set.Tenths < before.Weight {
 		raised, share = after.Active, planner.FullWeight-set.Tenths
 		least = need(after.Spec.Replicas, share)
@@ -135,7 +144,7 @@ func (w *World) shareOf(i int) int32 {
 func heard(before, after *World, _ planner.Action) string {
 	st, s := before.State, before.Standby
 	if before.Spec.Mode != planner.Routed || before.Weight != 0 || after.Weight == 0 || s.Selects != Index(st.Candidate)+1 ||
-		st.Stage != v1alpha1.StageStepping && st.Stage != v1alpha1.StagePromoting {
+		!before.releasing() {
 		return ""
 	}
 	if age := before.Clock - s.Since; s.Fresh || age < before.Spec.Settle {
@@ -153,13 +162,21 @@ func order(before, after *World, a planner.Action) string {
 	if scale.Replicas >= before.Sets[i].Desired {
 		return ""
 	}
-	if least := min(need(after.Spec.Replicas, after.shareOf(i)), before.Sets[i].Desired); scale.Replicas < least {
+	if least := min(after.least(after.shareOf(i)), before.Sets[i].Desired); scale.Replicas < least {
 		return fmt.Sprintf("%s to %d pods with share %d", scale.Revision, scale.Replicas, after.shareOf(i))
+	}
+	if i == Index(before.State.Stable) && before.releasing() && scale.Replicas == 0 && after.Spec.Replicas > 0 {
+		return fmt.Sprintf("stable %s to no pod before the promotion", scale.Revision)
 	}
 	if scale.Replicas == 0 && after.Spec.Replicas > 0 && before.State.Stable != "" && before.carrying(i) > 0 {
 		return fmt.Sprintf("%s to 0 pods while endpoints of it are left", scale.Revision)
 	}
 	return ""
+}
+
+// releasing says whether a release is under way that may still go back.
+func (w *World) releasing() bool {
+	return w.State.Stage == v1alpha1.StageStepping || w.State.Stage == v1alpha1.StagePromoting
 }
 
 func selector(before, after *World, a planner.Action) string {

@@ -46,6 +46,17 @@ func canarySpec(routed bool) v1alpha1.RolloutSpec {
 	return spec
 }
 
+// leastSpec is a canary of six pods whose stable shrinks to no less than two.
+func leastSpec() v1alpha1.RolloutSpec {
+	spec := canarySpec(true)
+	canary := spec.Strategy.Canary
+	spec.Replicas, canary.MinPodsPerReplicaSet = replicas(6), replicas(2)
+	canary.StableCapacity = v1alpha1.StableCapacityProportional
+	canary.Steps[0].Weight, canary.Steps[1].Weight = weight(5), weight(100)
+	canary.Steps = []v1alpha1.CanaryStep{canary.Steps[0], {Weight: weight(90)}, canary.Steps[1]}
+	return spec
+}
+
 func blueGreenSpec() v1alpha1.RolloutSpec {
 	analysis := &v1alpha1.Analysis{Templates: []v1alpha1.AnalysisTemplateReference{{Name: "success-rate"}}}
 	return v1alpha1.RolloutSpec{
@@ -95,17 +106,20 @@ func stories() map[string]story {
 	manual.Strategy.Canary.Steps[0].Pause.Duration = nil
 	proportional := canarySpec(true)
 	proportional.Strategy.Canary.StableCapacity = v1alpha1.StableCapacityProportional
+	least := leastSpec()
 	never := func(*World, planner.Plan) string { return "" }
 	return map[string]story{
-		"canary-by-route":        {"A canary by the weights of a route, to the end.", canarySpec(true), never},
-		"canary-by-ratio":        {"A canary by the number of pods behind one Service, to the end.", canarySpec(false), never},
-		"canary-proportional":    {"A canary whose stable shrinks behind its share of traffic.", proportional, never},
-		"blue-green":             {"A blue/green switch by the selector of the active Service.", blueGreenSpec(), never},
-		"rolling-update":         {"A rolling update, as a Deployment does it.", rollingSpec(), never},
-		"recreate":               {"Old pods end before new ones start.", v1alpha1.RolloutSpec{Replicas: replicas(2), Strategy: v1alpha1.Strategy{Recreate: &v1alpha1.RecreateStrategy{}}}, never},
-		"canary-analysis-fails":  {"The analysis of the second step fails.", canarySpec(true), at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
-		"blue-green-fails-after": {"The analysis after a blue/green switch fails.", blueGreenSpec(), failPost()},
-		"proportional-fails":     {"A canary whose stable has shrunk is aborted: weight falls as pods of stable come.", proportional, at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
+		"canary-by-route":              {"A canary by the weights of a route, to the end.", canarySpec(true), never},
+		"canary-by-ratio":              {"A canary by the number of pods behind one Service, to the end.", canarySpec(false), never},
+		"canary-proportional":          {"A canary whose stable shrinks behind its share of traffic.", proportional, never},
+		"blue-green":                   {"A blue/green switch by the selector of the active Service.", blueGreenSpec(), never},
+		"rolling-update":               {"A rolling update, as a Deployment does it.", rollingSpec(), never},
+		"recreate":                     {"Old pods end before new ones start.", v1alpha1.RolloutSpec{Replicas: replicas(2), Strategy: v1alpha1.Strategy{Recreate: &v1alpha1.RecreateStrategy{}}}, never},
+		"canary-analysis-fails":        {"The analysis of the second step fails.", canarySpec(true), at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
+		"blue-green-fails-after":       {"The analysis after a blue/green switch fails.", blueGreenSpec(), failPost()},
+		"proportional-fails":           {"A canary whose stable has shrunk is aborted: weight falls as pods of stable come.", proportional, at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
+		"canary-two-pods-at-the-least": {"A revision with traffic has two pods at the least; all traffic is on the candidate before the end.", least, never},
+		"two-pods-fail-at-the-end":     {"It is aborted when stable has no traffic: the two pods that it has kept take what they can.", least, at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
 		"canary-promoted-by-hand": {
 			"The first step waits for a person, who promotes.", manual,
 			at(v1alpha1.ReasonAwaitingPromotion, "a person promotes", send(v1alpha1.ActionPromote)),
