@@ -1,5 +1,6 @@
 // Package env gives tests a real API server: etcd and kube-apiserver, with the CRDs of Sluice and of the Gateway API, and
-// nothing that acts on objects. One server serves all tests of a test binary; each test gets a namespace of its own.
+// nothing that acts on objects. One server serves all tests of a test binary; each test gets a namespace of its own. A test
+// that kills its server starts one that is its own.
 //
 //	func TestMain(m *testing.M) { os.Exit(env.Main(m)) }
 //
@@ -22,7 +23,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,7 +30,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -42,8 +41,6 @@ const (
 	assetsVariable = "KUBEBUILDER_ASSETS"
 	module         = "github.com/sluice-dev/sluice"
 	gatewayModule  = "sigs.k8s.io/gateway-api"
-	// startTimeout is generous: on two busy cores the API server has taken 20 seconds.
-	startTimeout = 2 * time.Minute
 )
 
 // Env is a connection to the API server, and a namespace in it.
@@ -57,30 +54,38 @@ type Env struct {
 	// Namespace belongs to this test alone. It is not removed: nothing in an API server without controllers would
 	// empty it.
 	Namespace string
+	// ControlPlane is what serves. Only a test that started one of its own may kill it.
+	ControlPlane *ControlPlane
 
 	server *server
 }
 
-// server is the one API server of a test binary.
+// server is an API server and what tests reach it with.
 type server struct {
-	once       sync.Once
-	err        error
-	inMain     bool
-	testEnv    *envtest.Environment
-	config     *rest.Config
-	client     client.Client
-	scheme     *runtime.Scheme
-	kubeconfig string
+	plane  *ControlPlane
+	client client.Client
+	scheme *runtime.Scheme
+}
+
+// sharedServer is the one API server of a test binary, which the first test starts that asks for it.
+type sharedServer struct {
+	once   sync.Once
+	err    error
+	inMain bool
+	server *server
 }
 
 //nolint:gochecknoglobals // TestMain and the tests of a binary share nothing but the package.
-var shared server
+var shared sharedServer
 
 // Main runs the tests of a binary, and then stops the API server if one of them started it. It returns the exit code.
 func Main(m *testing.M) int {
 	shared.inMain = true
 	code := m.Run()
-	if err := shared.stop(); err != nil {
+	if shared.server == nil {
+		return code
+	}
+	if err := shared.server.plane.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop the API server:", err)
 		return max(code, 1)
 	}
@@ -93,20 +98,48 @@ func Start(t *testing.T) *Env {
 	if !shared.inMain {
 		t.Fatal("nothing would stop the API server: add `func TestMain(m *testing.M) { os.Exit(env.Main(m)) }`")
 	}
-	shared.once.Do(func() { shared.err = shared.start() })
+	shared.once.Do(func() { shared.server, shared.err = startServer(context.WithoutCancel(t.Context())) })
 	if shared.err != nil {
 		t.Fatalf("start the API server: %v", shared.err)
 	}
+	return shared.server.namespace(t)
+}
+
+// StartOwn gives a test an API server of its own, with an etcd of its own: both may be killed. They end with the test.
+func StartOwn(t *testing.T) *Env {
+	t.Helper()
+	own, err := startServer(t.Context())
+	if err != nil {
+		t.Fatalf("start an API server: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := own.plane.stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
+	return own.namespace(t)
+}
+
+// Another is a second namespace in the same API server.
+func (e *Env) Another(t *testing.T) *Env {
+	t.Helper()
+	return e.server.namespace(t)
+}
+
+// namespace makes a namespace.
+func (s *server) namespace(t *testing.T) *Env {
+	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	if err := shared.client.Create(t.Context(), namespace); err != nil {
+	if err := s.client.Create(t.Context(), namespace); err != nil {
 		t.Fatalf("create a namespace: %v", err)
 	}
 	return &Env{
-		Config:    rest.CopyConfig(shared.config),
-		Client:    shared.client,
-		Scheme:    shared.scheme,
-		Namespace: namespace.Name,
-		server:    &shared,
+		Config:       rest.CopyConfig(s.plane.Config),
+		Client:       s.client,
+		Scheme:       s.scheme,
+		Namespace:    namespace.Name,
+		ControlPlane: s.plane,
+		server:       s,
 	}
 }
 
@@ -116,7 +149,7 @@ func (e *Env) Kubectl(t *testing.T, stdin string, args ...string) (string, error
 	t.Helper()
 	binary := filepath.Join(os.Getenv(assetsVariable), "kubectl")
 	command := exec.CommandContext(t.Context(), binary,
-		append([]string{"--kubeconfig", e.server.kubeconfig, "--namespace", e.Namespace}, args...)...)
+		append([]string{"--kubeconfig", e.ControlPlane.kubeconfig(), "--namespace", e.Namespace}, args...)...)
 	command.Stdin = strings.NewReader(stdin)
 	command.Env = append(os.Environ(), "HOME="+t.TempDir())
 	var stdout, stderr bytes.Buffer
@@ -127,61 +160,20 @@ func (e *Env) Kubectl(t *testing.T, stdin string, args ...string) (string, error
 	return stdout.String(), nil
 }
 
-func (s *server) start() error {
-	if os.Getenv(assetsVariable) == "" {
-		return fmt.Errorf("%s is not set: run `make test`, or set it to the folder that "+
-			"`go run -C test/cluster . assets` prints", assetsVariable)
-	}
+func startServer(ctx context.Context) (*server, error) {
 	scheme, err := newScheme()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	own, err := moduleFolder(module)
+	plane, err := startControlPlane(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	gateway, err := moduleFolder(gatewayModule)
+	c, err := client.New(plane.Config, client.Options{Scheme: scheme})
 	if err != nil {
-		return err
+		return nil, errors.Join(err, plane.stop())
 	}
-	s.scheme = scheme
-	s.testEnv = &envtest.Environment{
-		Scheme:                   scheme,
-		ErrorIfCRDPathMissing:    true,
-		ControlPlaneStartTimeout: startTimeout,
-		CRDDirectoryPaths: []string{
-			filepath.Join(own, "config", "crd"),
-			filepath.Join(gateway, "config", "crd", "standard"),
-		},
-	}
-	if s.config, err = s.testEnv.Start(); err != nil {
-		return errors.Join(err, s.testEnv.Stop())
-	}
-	if s.client, err = client.New(s.config, client.Options{Scheme: scheme}); err != nil {
-		return err
-	}
-	return s.writeKubeconfig()
-}
-
-func (s *server) writeKubeconfig() error {
-	file, err := os.CreateTemp("", "kubeconfig-*")
-	if err != nil {
-		return err
-	}
-	s.kubeconfig = file.Name()
-	_, err = file.Write(s.testEnv.KubeConfig)
-	return errors.Join(err, file.Close())
-}
-
-func (s *server) stop() error {
-	var errs []error
-	if s.kubeconfig != "" {
-		errs = append(errs, os.Remove(s.kubeconfig))
-	}
-	if s.testEnv != nil {
-		errs = append(errs, s.testEnv.Stop())
-	}
-	return errors.Join(errs...)
+	return &server{plane: plane, client: c, scheme: scheme}, nil
 }
 
 func newScheme() (*runtime.Scheme, error) {
@@ -198,8 +190,8 @@ func newScheme() (*runtime.Scheme, error) {
 
 // moduleFolder is where the source of a module of this build lies. Tests run in the folder of their package, so that
 // the go command finds the main module.
-func moduleFolder(path string) (string, error) {
-	command := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", path)
+func moduleFolder(ctx context.Context, path string) (string, error) {
+	command := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", path)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	folder, err := command.Output()
