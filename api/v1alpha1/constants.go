@@ -18,6 +18,8 @@ const (
 	// API server fills defaults into the template of a ReplicaSet, which would give it another hash: this is what to go
 	// back to.
 	AnnotationTemplate = "sluice.dev/template"
+	// AnnotationRoleMetadata is, on a ReplicaSet, what spec.roleMetadata has put on its pods, as JSON.
+	AnnotationRoleMetadata = "sluice.dev/role-metadata"
 )
 
 // Types of the conditions of a Rollout.

@@ -50,26 +50,16 @@ func validateStrategy(s *RolloutSpec, path *field.Path) field.ErrorList {
 
 func validateCanary(c *CanaryStrategy, routes bool, path *field.Path) field.ErrorList {
 	errs := validateLimits(c.MaxSurge, c.MaxUnavailable, routes, path)
-	delay := path.Child("scaleDownDelay")
-	if c.ScaleDownDelay != nil && !routes {
-		errs = append(errs, field.Forbidden(delay, "without traffic, pods of a canary are replaced one by one and there "+
-			"is nothing to delay: remove scaleDownDelay, or write traffic"))
+	if !routes {
+		errs = append(errs, validateWithoutRoutes(c, path)...)
 	}
-	errs = append(errs, validateDelay(c.ScaleDownDelay, delay)...)
-	if c.MinPodsPerReplicaSet != nil && !routes {
-		errs = append(errs, field.Forbidden(path.Child("minPodsPerReplicaSet"), "without traffic, the share of a revision is "+
-			"its number of pods: remove minPodsPerReplicaSet, or write traffic"))
-	}
+	errs = append(errs, validateDelay(c.ScaleDownDelay, path.Child("scaleDownDelay"))...)
 	steps := path.Child("steps")
 	if len(c.Steps) == 0 {
 		errs = append(errs, field.Required(steps, "a canary without steps does nothing: write at least one"))
 	}
 	for i := range c.Steps {
 		errs = append(errs, validateStep(&c.Steps[i], steps.Index(i))...)
-	}
-	if !routes && slices.ContainsFunc(c.Steps, func(s CanaryStep) bool { return s.Replicas != nil }) {
-		errs = append(errs, field.Forbidden(steps, "replicas of a step works with traffic only; without routes the share "+
-			"of traffic is the ratio of pods: remove replicas from the steps, or write traffic"))
 	}
 	if c.Analysis == nil {
 		return errs
@@ -80,6 +70,24 @@ func validateCanary(c *CanaryStrategy, routes bool, path *field.Path) field.Erro
 			"startingStep counts steps from 0: write a number less than the number of steps"))
 	}
 	return append(errs, validateAnalysis(&c.Analysis.Analysis, analysis)...)
+}
+
+// validateWithoutRoutes refuses what only routes make possible.
+func validateWithoutRoutes(c *CanaryStrategy, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if c.ScaleDownDelay != nil {
+		errs = append(errs, field.Forbidden(path.Child("scaleDownDelay"), "without traffic, pods of a canary are replaced one "+
+			"by one and there is nothing to delay: remove scaleDownDelay, or write traffic"))
+	}
+	if c.MinPodsPerReplicaSet != nil {
+		errs = append(errs, field.Forbidden(path.Child("minPodsPerReplicaSet"), "without traffic, the share of a revision is "+
+			"its number of pods: remove minPodsPerReplicaSet, or write traffic"))
+	}
+	if slices.ContainsFunc(c.Steps, func(s CanaryStep) bool { return s.Replicas != nil }) {
+		errs = append(errs, field.Forbidden(path.Child("steps"), "replicas of a step works with traffic only; without routes "+
+			"the share of traffic is the ratio of pods: remove replicas from the steps, or write traffic"))
+	}
+	return errs
 }
 
 func validateStep(s *CanaryStep, path *field.Path) field.ErrorList {

@@ -78,6 +78,9 @@ func (r *Reconciler) follow(ctx context.Context, w *world, actions []planner.Act
 			changed[string(a.Role)] = true
 		}
 	}
+	if err := r.followRoles(ctx, w, changed); err != nil {
+		return err
+	}
 	if err := r.followMinReady(ctx, w, changed); err != nil {
 		return err
 	}

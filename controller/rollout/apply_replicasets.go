@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -58,16 +59,16 @@ func newReplicaSet(w *world, a planner.CreateRevision) (*unstructured.Unstructur
 	if err := json.Unmarshal(raw, &template); err != nil {
 		return nil, fmt.Errorf("spec.template: %w", err)
 	}
+	if err := addStrings(template, map[string]string{v1alpha1.LabelPodTemplateHash: a.Revision}, "metadata", "labels"); err != nil {
+		return nil, fmt.Errorf("spec.template.metadata.labels: %w", err)
+	}
 	labels, _, err := unstructured.NestedStringMap(template, "metadata", "labels")
 	if err != nil {
 		return nil, fmt.Errorf("spec.template.metadata.labels: %w", err)
 	}
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[v1alpha1.LabelPodTemplateHash] = a.Revision
-	if err := unstructured.SetNestedStringMap(template, labels, "metadata", "labels"); err != nil {
-		return nil, fmt.Errorf("spec.template.metadata: %w", err)
+	annotations := annotationsOf(w.nextNumber(), raw)
+	if err := w.decorate(template, annotations, a.Revision); err != nil {
+		return nil, err
 	}
 	selector := w.rollout.Spec.Selector.DeepCopy()
 	if selector.MatchLabels == nil {
@@ -84,9 +85,44 @@ func newReplicaSet(w *world, a planner.CreateRevision) (*unstructured.Unstructur
 	rs.SetNamespace(w.rollout.Namespace)
 	rs.SetName(revision.ReplicaSetName(w.rollout.Name, a.Revision))
 	rs.SetLabels(labels)
-	rs.SetAnnotations(annotationsOf(w.nextNumber(), raw))
+	rs.SetAnnotations(annotations)
 	rs.SetOwnerReferences([]metav1.OwnerReference{ownerOf(w.rollout)})
 	return rs, nil
+}
+
+// decorate adds to the template of a revision what the spec says beside it: metadata of its role, which is recorded in the
+// annotations of the ReplicaSet, and anti-affinity.
+func (w *world) decorate(template map[string]any, annotations map[string]string, hash string) error {
+	spec := &w.rollout.Spec
+	if role := roleMetadata(spec.RoleMetadata, w.snapshot.State, hash); len(role.Labels)+len(role.Annotations) > 0 {
+		for name, values := range map[string]map[string]string{"labels": role.Labels, "annotations": role.Annotations} {
+			if err := addStrings(template, values, "metadata", name); err != nil {
+				return fmt.Errorf("spec.template.metadata.%s: %w", name, err)
+			}
+		}
+		text, err := roleRecord{PodMetadata: role}.annotation()
+		if err != nil {
+			return err
+		}
+		annotations[v1alpha1.AnnotationRoleMetadata] = text
+	}
+	return addAntiAffinity(template, spec.Selector, hash, spec.AntiAffinity)
+}
+
+// addStrings adds values to a map of strings within an object.
+func addStrings(object map[string]any, values map[string]string, path ...string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	all, _, err := unstructured.NestedStringMap(object, path...)
+	if err != nil {
+		return err
+	}
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, values)
+	return unstructured.SetNestedStringMap(object, all, path...)
 }
 
 // maxRecordedTemplate is the longest template, in bytes, that is kept as an annotation: all annotations of an object

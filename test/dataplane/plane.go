@@ -157,6 +157,7 @@ func (p *Plane) createPod(ctx context.Context, rs *appsv1.ReplicaSet) (*corev1.P
 			Namespace:       rs.Namespace,
 			GenerateName:    rs.Name + "-",
 			Labels:          rs.Spec.Template.Labels,
+			Annotations:     rs.Spec.Template.Annotations,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(rs, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))},
 			// A fake API server leaves this to the caller; a real one sets it.
 			CreationTimestamp: metav1.NewTime(p.Now()),
