@@ -30,8 +30,8 @@ type Router interface {
 	// write, not that traffic has moved: that is for Observe to say.
 	//
 	// An error on one route does not keep the others from being written. A conflict (errors.IsConflict of
-	// apimachinery) means that the route changed between reading and writing: nothing was overwritten, and the caller
-	// looks again.
+	// apimachinery) means that the route changed between reading and writing, or since the Versions of the target were
+	// observed: nothing was overwritten, and the caller looks again.
 	Apply(ctx context.Context, t Target, weight int32) error
 }
 
@@ -43,6 +43,10 @@ type Target struct {
 	Routes []v1alpha1.RouteReference
 	// Active and Standby are the names of the two Services.
 	Active, Standby string
+	// Versions are those of an Observed from which a weight was decided, so that Apply writes onto these alone: a leader
+	// that was stopped between its decision and its write must not undo what another one has done since. Nil lets Apply
+	// write onto whatever is there.
+	Versions []string
 }
 
 // Observed is what the routes say, all taken together.
@@ -53,6 +57,8 @@ type Observed struct {
 	// Accepted says that every parent of every route reports it as accepted, with all references resolved, for the
 	// generation that was read.
 	Accepted bool
+	// Versions of the routes as they were read, in the order of the target; empty for one that could not be read.
+	Versions []string
 	// Problems are what a person must mend, in the order of the routes.
 	Problems []Problem
 }

@@ -49,6 +49,7 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
+	w.target.Versions = observed.Versions
 	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted}
 	for _, p := range observed.Problems {
 		w.problem(p.Reason, p.Field, p.Message)

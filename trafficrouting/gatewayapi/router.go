@@ -54,6 +54,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 			out.Weight = trafficrouting.WeightUnknown
 		}
 		out.Accepted = out.Accepted && one.Accepted
+		out.Versions = append(out.Versions, one.Versions...)
 		for _, p := range one.Problems {
 			p.Field = fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i)
 			p.Message = fmt.Sprintf("%s %s/%s: %s", ref.KindOrDefault(), t.Namespace, ref.Name, p.Message)
@@ -70,9 +71,9 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref v1alp
 	route, err := r.read(ctx, t.Namespace, ref)
 	if err != nil {
 		problems, err := mend(err)
-		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Problems: problems}, err
+		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: problems}, err
 	}
-	out := trafficrouting.Observed{}
+	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}}
 	var refusal error
 	out.Weight, err = Weight(route, Split{Active: t.Active, Standby: t.Standby})
 	out.Accepted, refusal = Accepted(route)
@@ -101,8 +102,8 @@ func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, weight int3
 		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", weight, v1alpha1.MaxWeight)
 	}
 	var failed []error
-	for _, ref := range t.Routes {
-		if _, err := mend(r.apply(ctx, t, ref, weight)); err != nil {
+	for i, ref := range t.Routes {
+		if _, err := mend(r.apply(ctx, t, i, weight)); err != nil {
 			failed = append(failed, fmt.Errorf("%s %s/%s: %w", ref.KindOrDefault(), t.Namespace, ref.Name, err))
 		}
 	}
@@ -110,7 +111,8 @@ func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, weight int3
 }
 
 // apply writes the weight to one route, if it does not carry it.
-func (r *Router) apply(ctx context.Context, t trafficrouting.Target, ref v1alpha1.RouteReference, weight int32) error {
+func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, weight int32) error {
+	ref := t.Routes[i]
 	route, err := r.read(ctx, t.Namespace, ref)
 	if err != nil {
 		return err
@@ -118,6 +120,10 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, ref v1alpha
 	desired, changed, err := Render(route, Split{Active: t.Active, Standby: t.Standby, Weight: weight})
 	if err != nil || !changed {
 		return err
+	}
+	if t.Versions != nil && t.Versions[i] != route.GetResourceVersion() {
+		return apierrors.NewConflict(schema.GroupResource{Group: gatewayv1.GroupName, Resource: ref.KindOrDefault()}, ref.Name,
+			errors.New("it has changed since the weight was decided"))
 	}
 	owner := client.FieldOwner(FieldManager)
 	if weight == 0 {

@@ -142,7 +142,7 @@ func TestProblemsOfReading(t *testing.T) {
 			if tc.ref.Kind == "TCPRoute" {
 				reason = v1alpha1.ReasonRouteUnusable
 			}
-			want := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Problems: []trafficrouting.Problem{{
+			want := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: []trafficrouting.Problem{{
 				Reason: reason, Field: "spec.traffic.gatewayAPI.routes[0]", Message: tc.wantMsg,
 			}}}
 			if diff := cmp.Diff(want, got); diff != "" {

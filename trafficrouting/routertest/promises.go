@@ -151,6 +151,28 @@ func (t trial) conflict() {
 	t.wantShare("shop", 500)
 }
 
+func (t trial) oldDecision() {
+	t.w.Put(t.T, "shop", plain())
+	target := t.w.Target("shop", "gone")
+	target.Versions = t.observe("shop", "gone").Versions
+	if len(target.Versions) != len(target.Routes) {
+		t.Fatalf("%d routes have %d versions", len(target.Routes), len(target.Versions))
+	}
+	t.w.Overwrite(t.T, "shop", Backend{Active, 3}, Backend{Standby, 1})
+	if err := t.w.Router().Apply(t.Context(), target, 500); !apierrors.IsConflict(err) {
+		t.Errorf("error is %v, want a conflict", err)
+	}
+	t.wantShare("shop", 250)
+	if err := t.w.Router().Apply(t.Context(), target, 250); err != nil {
+		t.Errorf("a weight that is there already: %v", err)
+	}
+	target.Versions = t.observe("shop", "gone").Versions
+	if err := t.w.Router().Apply(t.Context(), target, 500); err != nil {
+		t.Error(err)
+	}
+	t.wantShare("shop", 500)
+}
+
 func (t trial) conflictOnOne() {
 	t.w.Put(t.T, "shop", Backend{Active, 1}, Backend{Standby, 1})
 	t.w.Put(t.T, "api", Backend{Active, 1}, Backend{Standby, 1})

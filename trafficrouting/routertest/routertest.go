@@ -93,6 +93,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World, features Features) {
 		"routes that disagree have no weight":                trial.disagreement,
 		"what another writer reverts is seen and put back":   trial.contested,
 		"a route that changed meanwhile is a conflict":       trial.conflict,
+		"and one that changed since it was observed":         trial.oldDecision,
 		"one failing route does not keep others from it":     trial.conflictOnOne,
 		"a failing read is an error and not a problem":       trial.failingRead,
 		"a write is in force when the gateway says so":       trial.acceptance,
