@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -12,16 +13,26 @@ import (
 )
 
 // restartPods deletes pods that are older than the request. Each is deleted as the very pod that was counted: a new one
-// of the same name is another.
+// of the same name is another. A pod that the API server does not let go, such as one that a policy protects, does not
+// hold up the others; the first refusal is told of when they have gone.
 func (r *Reconciler) restartPods(ctx context.Context, w *world, a planner.RestartPods) error {
-	pods := w.outdated(a)
-	for i := range pods[:min(len(pods), int(a.Max))] {
+	var kept error
+	pods, left := w.outdated(a), a.Max
+	for i := 0; i < len(pods) && left > 0; i++ {
 		err := r.writes.Delete(ctx, &pods[i], client.Preconditions{UID: &pods[i].UID})
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		switch {
+		case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err):
+			left--
+		case !refusal(err):
 			return err
+		default:
+			kept = cmp.Or(kept, err)
+			if !w.available(&pods[i]) {
+				left-- // the next one may be available, and would be one too many
+			}
 		}
 	}
-	return nil
+	return kept
 }
 
 // outdated are the pods that a restart may delete: first those that are not available, as the planner counts on, and of
