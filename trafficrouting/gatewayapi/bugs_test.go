@@ -1,0 +1,53 @@
+package gatewayapi
+
+import (
+	"testing"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting/routertest"
+)
+
+// The numbers are those of bugs_test.go in package planner.
+
+// A weight that was negative, or beyond what the API allows, reached the route, or was refused in the middle of an abort.
+func TestB15WeightsStayWithinTheLimits(t *testing.T) {
+	w := newWorld(t, fakeServer(t))
+	w.Put(t, "shop", routertest.Backend{Service: routertest.Active, Weight: 1})
+	for _, weight := range []int32{-1, -1000, v1alpha1.MaxWeight + 1, 1 << 30} {
+		if err := w.Router().Apply(t.Context(), w.Target("shop"), weight); err == nil {
+			t.Errorf("weight %d is written", weight)
+		}
+	}
+	if w.Writes() > 0 {
+		t.Errorf("%d writes", w.Writes())
+	}
+	// 999,999 is odd: to be split at a tenth of a percent it would have to be 1,000 times as large.
+	route := routeOf(anyRule(web(999_999), other("old", 999_998)))
+	if _, err := Weight(route, Split{Active: "web", Standby: "web-standby"}); err == nil {
+		t.Error("nobody is told, before a release starts, of a route that cannot carry its weights")
+	}
+	if _, _, err := Render(route, Split{Active: "web", Standby: "web-standby", Weight: 1}); err == nil {
+		t.Error("a weight beyond 1,000,000 is written")
+	}
+	if _, _, err := Render(route, Split{Active: "web", Standby: "web-standby"}); err != nil {
+		t.Errorf("an abort on such a route: %v", err)
+	}
+}
+
+// A GitOps tool and the controller wrote the same weight in turns, each time with another owner.
+func TestB19AWeightThatIsThereIsNotWritten(t *testing.T) {
+	w := newWorld(t, fakeServer(t))
+	for _, weights := range [][]routertest.Backend{
+		{{Service: routertest.Active, Weight: 1}},
+		{{Service: routertest.Active, Weight: 7}, {Service: routertest.Standby, Weight: 0}},
+	} {
+		w.Put(t, "shop", weights...)
+		if err := w.Router().Apply(t.Context(), w.Target("shop"), 0); err != nil {
+			t.Fatal(err)
+		}
+		w.Remove(t, "shop")
+	}
+	if w.Writes() > 0 {
+		t.Errorf("%d writes of a weight of 0 that was there in other words", w.Writes())
+	}
+}
