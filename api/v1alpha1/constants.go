@@ -20,6 +20,9 @@ const (
 	AnnotationTemplate = "sluice.dev/template"
 	// AnnotationRoleMetadata is, on a ReplicaSet, what spec.roleMetadata has put on its pods, as JSON.
 	AnnotationRoleMetadata = "sluice.dev/role-metadata"
+	// AnnotationIdentity is the identity of the template of a revision, on a ReplicaSet that was adopted. Its
+	// pod-template-hash is not ours: this is how the template in the spec finds it.
+	AnnotationIdentity = "sluice.dev/identity"
 )
 
 // Types of the conditions of a Rollout.
@@ -120,6 +123,10 @@ const (
 	ReasonReplicaSetRefused = "ReplicaSetRefused"
 	// ReasonWriteRefused: the API server refused a change of something other than a ReplicaSet.
 	ReasonWriteRefused = "WriteRefused"
+	// ReasonAdopted: a ReplicaSet that nobody owned is now the revision of its template.
+	ReasonAdopted = "Adopted"
+	// ReasonNotAdopted: pods that nobody owns have the labels of the selector, and are not those of the template.
+	ReasonNotAdopted = "NotAdopted"
 	// ReasonCommandIgnored: a command did not apply.
 	ReasonCommandIgnored = "CommandIgnored"
 )

@@ -34,6 +34,12 @@ func ReplicaSetOfPod(pod string) string {
 	return pod[:cut]
 }
 
+// TellsPods says whether the names of pods carry the whole name of their ReplicaSet, so that ReplicaSetOfPod finds it
+// again. Ours always do; that of a Deployment with a name of more than 46 characters may not.
+func TellsPods(replicaSet string) bool {
+	return len(replicaSet) <= replicaSetNameLimit
+}
+
 // AnalysisRunName is the name of the AnalysisRun of a gate of a release: <rollout>-<hash>-<attempt>-<gate>.
 func AnalysisRunName(rollout, hash string, attempt int32, gate string) string {
 	suffix := fmt.Sprintf("-%s-%d-%s", hash, attempt, gate)

@@ -50,14 +50,15 @@ func CachedObjects() map[client.Object]cache.ByObject {
 }
 
 // shrinkReplicaSet keeps of the pod template the names and images of the containers, for the history of releases. Of a
-// ReplicaSet that belongs to no Rollout nothing is left but whose it is.
+// ReplicaSet that belongs to something else than a Rollout nothing is left but whose it is. One that belongs to nobody may
+// be adopted.
 func shrinkReplicaSet(in any) (any, error) {
 	rs, ok := in.(*appsv1.ReplicaSet)
 	if !ok {
 		return in, nil
 	}
 	rs.ManagedFields = nil
-	if owner := metav1.GetControllerOf(rs); owner == nil || owner.Kind != v1alpha1.RolloutKind {
+	if owner := metav1.GetControllerOf(rs); owner != nil && owner.Kind != v1alpha1.RolloutKind {
 		rs.Spec, rs.Status, rs.Annotations, rs.Labels = appsv1.ReplicaSetSpec{}, appsv1.ReplicaSetStatus{}, nil, nil
 		return rs, nil
 	}
@@ -96,8 +97,10 @@ const (
 	indexTemplate = "sluice.template"
 	// indexRevision finds the Services that select a revision.
 	indexRevision = "sluice.revision"
-	// indexController finds what a Rollout controls, by its UID.
+	// indexController finds what a Rollout controls, by its UID, and ReplicaSets that nobody controls, as nobody.
 	indexController = "sluice.controller"
+	// nobody is the value of indexController of what nothing controls: no UID is so short.
+	nobody = "nobody"
 )
 
 // Index is one index of the cache.
@@ -118,7 +121,7 @@ func Indexes() []Index {
 		{Object: &v1alpha1.Rollout{}, Name: indexTemplate, Values: templatesOf},
 		{Object: &discoveryv1.EndpointSlice{}, Name: indexService, Values: serviceOfSlice},
 		{Object: &corev1.Service{}, Name: indexRevision, Values: revisionOfService},
-		{Object: &appsv1.ReplicaSet{}, Name: indexController, Values: controllerOf},
+		{Object: &appsv1.ReplicaSet{}, Name: indexController, Values: controllerOrNobody},
 		{Object: &v1alpha1.AnalysisRun{}, Name: indexController, Values: controllerOf},
 	}
 }
@@ -180,6 +183,13 @@ func revisionOfService(obj client.Object) []string {
 		return nil
 	}
 	return []string{service.Spec.Selector[v1alpha1.LabelPodTemplateHash]}
+}
+
+func controllerOrNobody(obj client.Object) []string {
+	if metav1.GetControllerOf(obj) == nil {
+		return []string{nobody}
+	}
+	return controllerOf(obj)
 }
 
 func controllerOf(obj client.Object) []string {

@@ -22,6 +22,10 @@ type world struct {
 	template *corev1.PodTemplateSpec
 	// replicaSets of the Rollout, by revision.
 	replicaSets map[string]*appsv1.ReplicaSet
+	// identity of the template, which names its revision unless a ReplicaSet was adopted or a name was taken.
+	identity string
+	// orphans are ReplicaSets that nobody controls and that the selector selects, with the largest number first.
+	orphans []*appsv1.ReplicaSet
 	// active and standby are the Services; nil when they do not exist or the spec names none.
 	active, standby *corev1.Service
 	// pods of the Rollout by revision, while a restart is asked for.
@@ -89,13 +93,22 @@ func withoutStrategy(spec *v1alpha1.RolloutSpec) *v1alpha1.RolloutSpec {
 }
 
 // observeTarget finds the revision that the template asks for. A template that has a ReplicaSet keeps its hash, also
-// when a collision has changed the hash that a new ReplicaSet would get.
+// when a collision has changed the hash that a new ReplicaSet would get, or when the ReplicaSet was adopted and so has the
+// hash that somebody else gave it.
 func (w *world) observeTarget() {
 	raw, err := w.rollout.Spec.Template.MarshalJSON()
 	state := w.snapshot.State
+	if err == nil {
+		w.identity, err = revision.Hash(raw, 0)
+	}
+	if adopted := w.adopted(w.identity); adopted != "" {
+		w.snapshot.Target = adopted
+		return
+	}
 	for count := int32(0); err == nil; count++ {
 		w.snapshot.Target, err = revision.Hash(raw, count)
-		if _, exists := w.replicaSets[w.snapshot.Target]; exists || count >= state.CollisionCount {
+		rs, exists := w.replicaSets[w.snapshot.Target]
+		if exists && !w.stranger(rs) || !exists && count >= state.CollisionCount {
 			break
 		}
 	}

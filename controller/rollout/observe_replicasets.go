@@ -38,6 +38,9 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, w *world) error {
 		}
 		w.replicaSets[hash] = rs
 	}
+	if err := r.observeOrphans(ctx, w); err != nil {
+		return err
+	}
 	for hash, rs := range w.replicaSets {
 		w.snapshot.Revisions = append(w.snapshot.Revisions, observedRevision(hash, rs))
 	}

@@ -68,6 +68,7 @@ type Reconciler struct {
 	clock    clock.PassiveClock
 	settle   time.Duration
 	routes   routes
+	orphans  orphans
 	// conditions of metrics, which every pass tries, so that they are compiled once; nil compiles them anew.
 	conditions *analysis.Conditions
 	next       func(planner.Snapshot) planner.Plan
@@ -116,6 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.cache.Get(ctx, req.NamespacedName, rollout); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.writes.forget(req.NamespacedName)
+			r.orphans.forget(req.NamespacedName)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -143,7 +145,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 // carryOut applies a plan. When the API server refuses a write, the plan becomes one that says so, and is tried again
 // after the time that is returned.
 func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan) (time.Duration, error) {
-	err := r.apply(ctx, w, plan.Actions)
+	err := r.prepare(ctx, w, plan)
+	if err == nil {
+		err = r.apply(ctx, w, plan.Actions)
+	}
 	if err == nil {
 		err = r.follow(ctx, w, plan.Actions)
 	}
@@ -157,6 +162,14 @@ func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan)
 		return 0, r.recordCollision(ctx, w, taken)
 	}
 	return 0, err
+}
+
+// prepare does what comes before the actions of a plan. Nothing comes before those that take traffic back.
+func (r *Reconciler) prepare(ctx context.Context, w *world, plan *planner.Plan) error {
+	if plan.State.Stage == v1alpha1.StageRetreating {
+		return nil
+	}
+	return r.adopt(ctx, w)
 }
 
 // quiet turns what passes by itself into another look, and leaves the rest an error, which is logged and tried again

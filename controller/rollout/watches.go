@@ -11,6 +11,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -83,6 +85,7 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(),
 			&v1alpha1.Rollout{}, handler.OnlyControllerOwner())).
+		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.mayAdopt)).
 		Watches(&v1alpha1.AnalysisRun{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(),
 			&v1alpha1.Rollout{}, handler.OnlyControllerOwner())).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.namingService)).
@@ -182,6 +185,25 @@ func (r *Reconciler) namingServiceOfSlice(ctx context.Context, obj client.Object
 		return nil
 	}
 	return r.indexed(ctx, obj.GetNamespace(), indexService, name)
+}
+
+// mayAdopt are the Rollouts whose selector selects a ReplicaSet that nobody controls.
+func (r *Reconciler) mayAdopt(ctx context.Context, obj client.Object) []reconcile.Request {
+	if metav1.GetControllerOf(obj) != nil {
+		return nil
+	}
+	var list v1alpha1.RolloutList
+	if err := r.cache.List(ctx, &list, client.InNamespace(obj.GetNamespace())); err != nil {
+		log.FromContext(ctx).Error(err, "listing Rollouts", "replicaSet", obj.GetName())
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if selectorOf(&list.Items[i]).Matches(labels.Set(obj.GetLabels())) {
+			out = append(out, requestFor(client.ObjectKeyFromObject(&list.Items[i])))
+		}
+	}
+	return out
 }
 
 // namingRoute are the Rollouts that name a route.

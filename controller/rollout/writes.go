@@ -85,6 +85,11 @@ func (w *writes) Create(ctx context.Context, obj client.Object, opts ...client.C
 	return w.remember(ctx, obj, write{version: obj.GetResourceVersion(), created: true})
 }
 
+// Preview asks the API server what it would make of an object, and creates nothing.
+func (w *writes) Preview(ctx context.Context, obj client.Object) error {
+	return w.client.Create(ctx, obj, client.FieldOwner(FieldManager), client.DryRunAll)
+}
+
 // Update implements client.Writer.
 func (w *writes) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	if err := w.client.Update(ctx, obj, append([]client.UpdateOption{client.FieldOwner(FieldManager)}, opts...)...); err != nil {
