@@ -42,12 +42,12 @@ TEST_TAGS := apiserver,e2e
 # Every module of the tree: the product's own, and those that must not pull their dependencies into it.
 MODULES := $(patsubst %/,%,$(sort $(dir $(shell find . -name go.mod -not -path './bin/*'))))
 # Those with Go files of ours. The others only pin versions.
-CODE_MODULES := . test/tools test/cluster
+CODE_MODULES := . test/tools test/cluster test/kstatus
 # One main.go on top of all of Kubernetes. Linters that need types would analyse the 2,000 packages below it, in 8 GB of
 # memory, so that only those that read syntax look at it; the compiler does the rest.
 BIG_MODULE := test/cluster/kubernetes
 # Modules with tests beside the product's own.
-TESTED_MODULES := test/tools test/cluster
+TESTED_MODULES := test/tools test/cluster test/kstatus
 
 # What `make generate` writes.
 GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd config/install.yaml
