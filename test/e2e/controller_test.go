@@ -125,6 +125,13 @@ func (e *env) pauseOf(step int32) (shifted, gates time.Time) {
 // kubelet has started another that acts.
 func (e *env) killController() {
 	e.t.Helper()
+	e.killedController()()
+}
+
+// killedController ends the process of the controller, and returns a function that waits until the kubelet has started
+// another that acts. Until then, nobody acts.
+func (e *env) killedController() (back func()) {
+	e.t.Helper()
 	pod := e.controllerPod()
 	holder := e.leaseHolder()
 	pid := processOf(e.t, pod) // Last, so that the number cannot have passed to another process.
@@ -132,7 +139,10 @@ func (e *env) killController() {
 		e.t.Fatalf("killing the controller, process %d: %v", pid, err)
 	}
 	e.t.Logf("killed the controller, process %d of pod %s", pid, pod.Name)
-	e.controllerActs(holder)
+	return func() {
+		e.t.Helper()
+		e.controllerActs(holder)
+	}
 }
 
 // deleteController removes the pod of the controller without a moment's notice, and waits until another one acts.

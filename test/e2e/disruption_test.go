@@ -128,7 +128,7 @@ func TestRouteIsDeletedInMidFlightAndComesBack(t *testing.T) {
 	e.await("the release waits where it was", func(r *v1alpha1.Rollout) bool {
 		return atGates(0)(r) && r.Status.Phase == v1alpha1.PhasePaused && r.Status.Weight == "50"
 	})
-	e.answered()
+	e.loadAnswered()
 	from := e.mark()
 	e.share(50)
 	e.says(0, nil, "promote", workload.Name)
@@ -150,7 +150,7 @@ func TestAbortWhileTheRouteIsAway(t *testing.T) {
 	e.says(0, []string{revision}, "abort", workload.Name)
 	e.create(e.Route())
 	e.await("v2 is aborted", aborted)
-	e.answered()
+	e.loadAnswered()
 	from := e.mark()
 	e.only(v1)
 	e.onlyStable()
@@ -169,14 +169,4 @@ func (e *env) deleteRoute() {
 	})
 	e.notReady(rollout, v1alpha1.ReasonRouteNotFound, field)
 	e.event(v1alpha1.ReasonRouteNotFound, field)
-}
-
-// answered waits until the gateway answers again: while there is no route it cannot.
-func (e *env) answered() {
-	e.t.Helper()
-	eventually(e.t, "requests are answered again", func(context.Context) (bool, string) {
-		report := e.report()
-		lately := report.Last(2).All
-		return lately.Requests > 0 && lately.Bad() == 0, failures(report)
-	})
 }

@@ -35,6 +35,8 @@ type env struct {
 	t *testing.T
 	workload.Settings
 	watched *watched
+	// loads are the names of the pods that send load.
+	loads []string
 }
 
 // newEnv makes a namespace with a Service, an analysis template, a Gateway and a route. It goes when the test ends.

@@ -22,48 +22,86 @@ const loadFor = 15 * time.Minute
 // load sends requests through the gateway until the test ends, and waits until they are answered.
 func (e *env) load() {
 	e.t.Helper()
-	e.send(workload.Load{Target: e.gateway, Rate: rate, Fresh: 0.1, Duration: loadFor})
+	e.loadGateway(rate)
+	e.loadAnswered()
 }
 
-// loadService sends requests to the address of the active Service, without a gateway. Half of them are on connections of
-// their own, as kube-proxy shares out connections.
+// loadService sends requests to the address of the active Service, without a gateway.
 func (e *env) loadService() {
+	e.t.Helper()
+	e.loadAddress(rate)
+	e.loadAnswered()
+}
+
+// Names of the pods that send load.
+const (
+	throughGateway = workload.LoadName + "-gateway"
+	throughService = workload.LoadName + "-service"
+)
+
+// loadGateway begins to send requests through the gateway.
+func (e *env) loadGateway(perSecond float64) {
+	e.t.Helper()
+	e.send(throughGateway, workload.Load{Target: e.gateway, Rate: perSecond, Fresh: 0.1, Duration: loadFor})
+}
+
+// loadAddress begins to send requests to the address of the active Service. Half of them are on connections of their own,
+// as kube-proxy shares out connections.
+func (e *env) loadAddress(perSecond float64) {
 	e.t.Helper()
 	service := &corev1.Service{}
 	if err := e.Get(e.t.Context(), client.ObjectKey{Namespace: e.Namespace, Name: workload.Name}, service); err != nil {
 		e.t.Fatal(err)
 	}
 	target := fmt.Sprintf("http://%s/", service.Spec.ClusterIP)
-	e.send(workload.Load{Target: target, Rate: rate, Fresh: 0.5, Duration: loadFor})
+	e.send(throughService, workload.Load{Target: target, Rate: perSecond, Fresh: 0.5, Duration: loadFor})
 }
 
-func (e *env) send(load workload.Load) {
+func (e *env) send(name string, load workload.Load) {
 	e.t.Helper()
-	e.create(e.LoadPod(load))
-	eventually(e.t, "the load is answered", func(ctx context.Context) (bool, string) {
-		report, err := stats.Read(ctx, e.plain, e.Namespace, workload.LoadName, 4)
-		if err != nil {
-			return false, err.Error()
-		}
-		lately := report.Last(2).All
-		return lately.Requests > 0 && lately.Bad() == 0, fmt.Sprintf("%+v, %+v", lately, report.Failures)
-	})
+	pod := e.LoadPod(load)
+	pod.Name = name
+	e.create(pod)
+	e.loads = append(e.loads, name)
 }
 
-// report is what the load has counted.
-func (e *env) report() stats.Report {
+// loadAnswered waits until every load is answered.
+func (e *env) loadAnswered() {
 	e.t.Helper()
-	report, err := stats.Read(e.t.Context(), e.plain, e.Namespace, workload.LoadName, 60)
-	if err != nil {
-		e.t.Fatal(err)
+	for _, name := range e.loads {
+		eventually(e.t, name+" is answered", func(ctx context.Context) (bool, string) {
+			report, err := stats.Read(ctx, e.plain, e.Namespace, name, 4)
+			if err != nil {
+				return false, err.Error()
+			}
+			lately := report.Last(2).All
+			return lately.Requests > 0 && lately.Bad() == 0, fmt.Sprintf("%+v, %+v", lately, report.Failures)
+		})
 	}
-	return report
 }
 
-// mark is the count now, to compare a later one with.
+// reports are what each load has counted, by its name.
+func (e *env) reports() map[string]stats.Report {
+	e.t.Helper()
+	out := map[string]stats.Report{}
+	for _, name := range e.loads {
+		report, err := stats.Read(e.t.Context(), e.plain, e.Namespace, name, 60)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		out[name] = report
+	}
+	return out
+}
+
+// mark is the count of all loads now, to compare a later one with.
 func (e *env) mark() stats.Tally {
 	e.t.Helper()
-	return e.report().Total
+	var sum stats.Tally
+	for _, report := range e.reports() {
+		sum = sum.Plus(report.Total)
+	}
+	return sum
 }
 
 // since is what was counted after a mark.
@@ -87,25 +125,28 @@ func (e *env) requests(n int64) stats.Tally {
 // noFailures holds that no request failed since a mark, but for errors that the faulty versions answered themselves.
 func (e *env) noFailures(mark stats.Tally, faulty ...string) {
 	e.t.Helper()
-	report := e.report()
-	counted := report.Total.Minus(mark)
+	counted := e.since(mark)
 	own := int64(0)
 	for _, version := range faulty {
 		own += counted.Versions[version].AppErrors
 	}
 	if lost := counted.All.Bad() - own; lost != 0 {
-		e.t.Errorf("%d of %d requests failed (%+v); the load says: %s", lost, counted.All.Requests, counted, failures(report))
+		e.t.Errorf("%d of %d requests failed (%+v); the load says: %s", lost, counted.All.Requests, counted, e.failures())
 	}
 	if counted.All.Requests == 0 {
 		e.t.Error("no request was sent, so that none could fail")
 	}
 }
 
-func failures(report stats.Report) string {
+// failures says in what ways requests failed.
+func (e *env) failures() string {
+	e.t.Helper()
 	var out []string
-	for _, f := range report.Failures {
-		out = append(out, fmt.Sprintf("%d times from %s to %s: %s", f.Count, f.FirstAt.Format(time.StampMilli),
-			f.LastAt.Format(time.StampMilli), f.Message))
+	for name, report := range e.reports() {
+		for _, f := range report.Failures {
+			out = append(out, fmt.Sprintf("%s: %d times from %s to %s: %s", name, f.Count, f.FirstAt.Format(time.StampMilli),
+				f.LastAt.Format(time.StampMilli), f.Message))
+		}
 	}
 	return strings.Join(out, "; ")
 }

@@ -21,6 +21,9 @@ func kubeControllerManager(c layout.Cluster, h Host) Component {
 			"--service-account-private-key-file=" + c.PKI(pki.ServiceAccountKey),
 			// What pods trust the API server by.
 			"--root-ca-file=" + c.PKI(pki.CACert),
+			// How often an autoscaler looks. The default, 15 s, would be most of what a
+			// test of one waits for.
+			"--horizontal-pod-autoscaler-sync-period=1s",
 			"--bind-address=127.0.0.1",
 		},
 		Probe: "https://127.0.0.1:10257/healthz",
