@@ -33,6 +33,17 @@ type Plane struct {
 
 	mu       sync.Mutex
 	refusals map[string]string
+	held     map[string]bool
+}
+
+// Hold keeps pods of an image from becoming ready, or ends that. Pods that are ready stay so.
+func (p *Plane) Hold(image string, hold bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = map[string]bool{}
+	}
+	p.held[image] = hold
 }
 
 // Refuse makes the gateway refuse a route, with a message; an empty message ends that.
@@ -134,12 +145,17 @@ func (p *Plane) replicaSet(ctx context.Context, rs *appsv1.ReplicaSet, all []cor
 		}
 		pods = append(pods, *pod)
 	}
+	if err := p.bringUp(ctx, pods); err != nil {
+		return err
+	}
 	status := appsv1.ReplicaSetStatus{
 		Replicas: int32(len(pods)), FullyLabeledReplicas: int32(len(pods)), ObservedGeneration: rs.Generation,
 	}
 	for _, pod := range pods {
 		if ready(&pod) {
 			status.ReadyReplicas++
+		}
+		if p.available(&pod, rs.Spec.MinReadySeconds) {
 			status.AvailableReplicas++
 		}
 	}
@@ -150,7 +166,6 @@ func (p *Plane) replicaSet(ctx context.Context, rs *appsv1.ReplicaSet, all []cor
 	return p.Client.Status().Update(ctx, rs)
 }
 
-// createPod makes a pod that is ready at once.
 func (p *Plane) createPod(ctx context.Context, rs *appsv1.ReplicaSet) (*corev1.Pod, error) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -167,16 +182,44 @@ func (p *Plane) createPod(ctx context.Context, rs *appsv1.ReplicaSet) (*corev1.P
 	if err := p.Client.Create(ctx, pod); err != nil {
 		return nil, fmt.Errorf("creating a pod of %s: %w", rs.Name, err)
 	}
-	pod.Status.Phase = corev1.PodRunning
-	pod.Status.Conditions = []corev1.PodCondition{{
-		Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(p.Now()),
-	}}
-	return pod, p.Client.Status().Update(ctx, pod)
+	return pod, nil
+}
+
+// bringUp makes pods ready at once, but for those that are held.
+func (p *Plane) bringUp(ctx context.Context, pods []corev1.Pod) error {
+	for i := range pods {
+		pod := &pods[i]
+		if ready(pod) || p.holds(pod) {
+			continue
+		}
+		pod.Status.Phase = corev1.PodRunning
+		pod.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(p.Now()),
+		}}
+		if err := p.Client.Status().Update(ctx, pod); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plane) holds(pod *corev1.Pod) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(pod.Spec.Containers) > 0 && p.held[pod.Spec.Containers[0].Image]
 }
 
 func ready(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// available says whether a pod has been ready for so many seconds.
+func (p *Plane) available(pod *corev1.Pod, seconds int32) bool {
+	since := p.Now().Add(-time.Duration(seconds) * time.Second)
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.After(since)
 	})
 }
 
