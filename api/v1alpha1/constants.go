@@ -4,7 +4,7 @@ package v1alpha1
 const (
 	// LabelPodTemplateHash is the standard label that tells revisions apart, on ReplicaSets, pods and selectors.
 	LabelPodTemplateHash = "pod-template-hash"
-	// LabelRollout is the name of the Rollout, on AnalysisRuns.
+	// LabelRollout is the name of the Rollout, on AnalysisRuns, on the standby Service and on copies of configuration.
 	LabelRollout = "sluice.dev/rollout"
 	// LabelRevision is the hash of the candidate, on AnalysisRuns.
 	LabelRevision = "sluice.dev/revision"
@@ -23,6 +23,11 @@ const (
 	// AnnotationIdentity is the identity of the template of a revision, on a ReplicaSet that was adopted. Its
 	// pod-template-hash is not ours: this is how the template in the spec finds it.
 	AnnotationIdentity = "sluice.dev/identity"
+	// AnnotationConfiguration says on a ReplicaSet which content its revision was made with: a JSON object of hashes by
+	// "ConfigMap/<name>" and "Secret/<name>"; see ConfigurationVersions.
+	AnnotationConfiguration = "sluice.dev/configuration"
+	// AnnotationCopyOf is the name of the ConfigMap or Secret that an object is a copy of.
+	AnnotationCopyOf = "sluice.dev/copy-of"
 )
 
 // Types of the conditions of a Rollout.
@@ -117,6 +122,14 @@ const (
 	ReasonRouteNotAccepted = "RouteNotAccepted"
 	// ReasonTemplateNotFound: an analysis template that the spec names does not exist.
 	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonConfigurationNotFound: a tracked ConfigMap or Secret, or the copy that a version names, does not exist.
+	ReasonConfigurationNotFound = "ConfigurationNotFound"
+	// ReasonConfigurationInvalid: a tracked object is not used by the template, or a copy cannot be made of it.
+	ReasonConfigurationInvalid = "ConfigurationInvalid"
+	// ReasonConfigurationForbidden: the controller may not read a tracked object.
+	ReasonConfigurationForbidden = "ConfigurationForbidden"
+	// ReasonWaitingForTurn: a changed ConfigMap or Secret feeds many Rollouts, and others are released first.
+	ReasonWaitingForTurn = "WaitingForTurn"
 	// ReasonStableLost: stable has no ready pod that traffic could go back to.
 	ReasonStableLost = "StableLost"
 	// ReasonReplicaSetRefused: the API server refused the ReplicaSet of a revision.

@@ -79,6 +79,14 @@ type RolloutStatus struct {
 	// +optional
 	Workload *WorkloadStatus `json:"workload,omitempty"`
 
+	// Configuration is what was last seen of the ConfigMaps and Secrets in spec.configuration: hashes of content only.
+	// +optional
+	// +kubebuilder:validation:MaxItems=128
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	Configuration []ConfigurationStatus `json:"configuration,omitempty"`
+
 	// State is the memory of the state machine. It is written by the controller only.
 	// +optional
 	State RolloutState `json:"state,omitempty"`
@@ -188,6 +196,13 @@ type RolloutState struct {
 	// +optional
 	Full bool `json:"full,omitempty"`
 
+	// Configuration are the objects whose change began the release under way, such as "ConfigMap web-config"; empty when
+	// an edit of the Rollout did.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Configuration []string `json:"configuration,omitempty"`
+
 	// Reason is why the machine retreats or has aborted: one word.
 	// +optional
 	Reason string `json:"reason,omitempty"`
@@ -274,6 +289,11 @@ type ReleaseRecord struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=atomic
 	Images []string `json:"images,omitempty"`
+	// Configuration are the ConfigMaps and Secrets whose change began the release; empty when an edit of the Rollout did.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Configuration []string `json:"configuration,omitempty"`
 	// Outcome is how the release ended.
 	Outcome Outcome `json:"outcome"`
 	// Reason is why, in one word.

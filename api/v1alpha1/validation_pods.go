@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -18,10 +19,28 @@ func validatePodRules(s *RolloutSpec, path *field.Path) field.ErrorList {
 }
 
 func validateConfiguration(c *Configuration, path *field.Path) field.ErrorList {
-	if c == nil || len(c.ConfigMaps)+len(c.Secrets) > 0 {
+	switch {
+	case c == nil:
 		return nil
+	case len(c.ConfigMaps)+len(c.Secrets) == 0:
+		return field.ErrorList{field.Required(path, "configuration names nothing: write configMaps or secrets, or remove it")}
 	}
-	return field.ErrorList{field.Required(path, "configuration names nothing: write configMaps or secrets, or remove it")}
+	return append(validateReferences(c.ConfigMaps, path.Child("configMaps")), validateReferences(c.Secrets, path.Child("secrets"))...)
+}
+
+func validateReferences(references []ConfigurationReference, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i, r := range references {
+		if len(validation.IsDNS1123Subdomain(r.Name)) > 0 {
+			errs = append(errs, field.Invalid(path.Index(i).Child("name"), r.Name,
+				"a ConfigMap or Secret cannot have this name: write lower case letters, digits, dashes and dots, such as \"web-config\""))
+		}
+		if r.Version != "" && r.OnChangeOrDefault() != ConfigurationChangeRelease {
+			errs = append(errs, field.Forbidden(path.Index(i).Child("version"),
+				"only onChange Release has copies to go back to: remove version, or write onChange: Release"))
+		}
+	}
+	return errs
 }
 
 func validateRoles(s *RolloutSpec, path *field.Path) field.ErrorList {

@@ -40,6 +40,7 @@
 //	capacity.go   how many pods a weight needs
 //	scale.go      who may grow and who may shrink
 //	restart.go    replacing pods
+//	configuration.go what a changed ConfigMap or Secret starts
 //	history.go    which old ReplicaSets go
 //	status.go     what people and tools read
 package planner

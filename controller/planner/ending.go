@@ -173,8 +173,21 @@ func (p *pass) rollBack() bool {
 
 // aborted keeps traffic on stable until a retry or another template.
 func (p *pass) aborted() {
+	if p.heldBack() {
+		p.keep()
+		return
+	}
 	p.tellOfAbort()
 	p.keep()
+}
+
+// heldBack tells of a target that waits for its turn.
+func (p *pass) heldBack() bool {
+	if p.HeldBack.Reason == "" || len(p.Problems) > 0 || p.Spec.Paused || p.Target == p.state.Stable || p.Target == p.state.Candidate {
+		return false
+	}
+	p.hold(p.HeldBack.Reason, "revision %s waits: %s", p.Target, p.HeldBack.Message)
+	return true
 }
 
 // tellOfAbort says what was aborted and why, unless something is wrong now.
@@ -200,6 +213,7 @@ func (p *pass) idle() {
 	case broken:
 	case p.Target != p.state.Stable && p.Spec.Paused:
 		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to release it", p.Target)
+	case p.heldBack():
 	case stable.Available < p.Spec.Replicas || stable.Desired != p.Spec.Replicas+p.spare(stable):
 		p.why(v1alpha1.ReasonScaling, "stable revision %s: %d of %s are available", p.state.Stable, stable.Available, pods(p.Spec.Replicas))
 	case !p.state.RestartAt.IsZero():

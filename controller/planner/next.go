@@ -24,9 +24,14 @@ type pass struct {
 // the result. Applying its plan and calling it again on the outcome adds nothing.
 func Next(s Snapshot) Plan {
 	p := &pass{Snapshot: s, state: s.State, sized: map[string]int32{}}
+	if s.Target == "" {
+		p.problem()
+		return p.finish()
+	}
 	p.state.ScaleDowns = append([]v1alpha1.ScaleDown(nil), s.State.ScaleDowns...)
 	p.turnBack()
 	p.answerCommand()
+	p.restartForConfiguration()
 	// A new release is persisted before anything is done for it: the attempt, which names its analyses, must be the
 	// same after a crash.
 	if p.transition() {
@@ -211,10 +216,15 @@ func (p Problem) sentence() string {
 	return p.Field + ": " + p.Message
 }
 
-// ofTraffic says whether a problem stands in the way of traffic. An analysis that cannot be made stands in the way of a
-// release only.
+// ofTraffic says whether a problem stands in the way of traffic. An analysis that cannot be made, and configuration that
+// is not there, stand in the way of a release only.
 func (p Problem) ofTraffic() bool {
-	return p.Reason != v1alpha1.ReasonTemplateNotFound && p.Reason != v1alpha1.ReasonTemplateInvalid
+	switch p.Reason {
+	case v1alpha1.ReasonTemplateNotFound, v1alpha1.ReasonTemplateInvalid, v1alpha1.ReasonConfigurationNotFound,
+		v1alpha1.ReasonConfigurationInvalid, v1alpha1.ReasonConfigurationForbidden:
+		return false
+	}
+	return true
 }
 
 // step is the current step, and the last one when the list became shorter.

@@ -13,8 +13,17 @@ type Snapshot struct {
 	Now time.Time
 	// Spec is the spec of the Rollout, compiled to plain values.
 	Spec Spec
-	// Target is the hash of the template that the spec asks for.
+	// Target is the hash of the template that the spec asks for. It is empty when nobody knows it and there is no revision
+	// yet to stay at: with a problem that says why.
 	Target string
+	// Configuration are the objects whose change is all that tells the target from stable, such as "ConfigMap web-config".
+	Configuration []string
+	// Superseding are the objects whose change is all that tells the target from the candidate.
+	Superseding []string
+	// Changed are the objects for whose change every pod is to be restarted.
+	Changed []string
+	// HeldBack says why the target must not be released yet; empty when it may.
+	HeldBack Why
 	// State is the memory of the machine, as it was last persisted.
 	State v1alpha1.RolloutState
 	// Command is the command in the annotation; empty when there is none.

@@ -42,7 +42,7 @@ func (p *pass) fromRest() bool {
 		return false
 	case p.state.Stage == v1alpha1.StageAborted && p.Target == p.state.Candidate:
 		return false
-	case p.Spec.Paused || len(p.Problems) > 0:
+	case p.Spec.Paused || len(p.Problems) > 0 || p.HeldBack.Reason != "":
 		return false
 	}
 	stranded := p.stranded()
@@ -65,8 +65,8 @@ func (p *pass) stranded() bool {
 func (p *pass) releaseInFull() {
 	p.state.Full = true
 	p.plan.Why, p.plan.Events = Why{}, nil
-	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released without steps, as nothing of stable %s is ready", p.state.Candidate,
-		p.state.Stable)
+	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released without steps%s, as nothing of stable %s is ready",
+		p.state.Candidate, changed(p.state.Configuration), p.state.Stable)
 	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
 }
 
@@ -74,7 +74,7 @@ func (p *pass) fromInitial() bool {
 	if p.Target == p.state.Candidate {
 		return false
 	}
-	p.record(v1alpha1.OutcomeSuperseded, v1alpha1.ReasonSuperseded, fmt.Sprintf("the template changed to %s", p.Target))
+	p.record(v1alpha1.OutcomeSuperseded, v1alpha1.ReasonSuperseded, p.superseded())
 	p.state.Candidate, p.state.Attempt, p.state.StartedAt = p.Target, p.state.Attempt+1, p.now()
 	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
 	p.why(v1alpha1.ReasonReleaseStarted, "the first revision is now %s, with %s", p.Target, pods(p.Spec.Replicas))
@@ -87,8 +87,16 @@ func (p *pass) fromRelease() {
 	case p.state.Stable:
 		p.retreat(v1alpha1.ReasonReturned, fmt.Sprintf("the template is again that of the stable revision %s", p.state.Stable))
 	default:
-		p.retreat(v1alpha1.ReasonSuperseded, fmt.Sprintf("the template changed to %s", p.Target))
+		p.retreat(v1alpha1.ReasonSuperseded, p.superseded())
 	}
+}
+
+// superseded says what took the place of the candidate.
+func (p *pass) superseded() string {
+	if len(p.Superseding) > 0 {
+		return fmt.Sprintf("revision %s takes its place%s", p.Target, changed(p.Superseding))
+	}
+	return fmt.Sprintf("the template changed to %s", p.Target)
 }
 
 // start begins a release of a revision at its first step.
@@ -102,8 +110,10 @@ func (p *pass) start(revision string) {
 		StartedAt:      p.now(),
 		ScaleDowns:     p.state.ScaleDowns,
 		RestartAt:      p.state.RestartAt,
+		Configuration:  p.Configuration,
 	}
-	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %s; %s is stable", revision, counted(len(p.Spec.Steps), "step"), p.state.Stable)
+	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %s%s; %s is stable", revision, counted(len(p.Spec.Steps), "step"),
+		changed(p.Configuration), p.state.Stable)
 	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
 }
 
@@ -132,7 +142,7 @@ func (p *pass) retreat(reason, message string) {
 // rest forgets the candidate: stable is what the spec asks for, or what is left.
 func (p *pass) rest() {
 	p.state.Stage, p.state.Candidate, p.state.Step = v1alpha1.StageIdle, "", 0
-	p.state.Reason, p.state.Message = "", ""
+	p.state.Reason, p.state.Message, p.state.Configuration = "", "", nil
 	p.state.EndpointsAt, p.state.GatesAt = metav1.MicroTime{}, metav1.MicroTime{}
 	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
 	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
@@ -142,6 +152,6 @@ func (p *pass) rest() {
 func (p *pass) record(outcome v1alpha1.Outcome, reason, message string) {
 	p.plan.Record = &v1alpha1.ReleaseRecord{
 		Revision: p.state.Candidate, Outcome: outcome, Reason: reason, Message: message,
-		Step: stepOf(p.state.Step, p.Spec), StartedAt: p.state.StartedAt, EndedAt: p.now(),
+		Step: stepOf(p.state.Step, p.Spec), StartedAt: p.state.StartedAt, EndedAt: p.now(), Configuration: p.state.Configuration,
 	}
 }

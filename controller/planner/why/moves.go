@@ -61,6 +61,10 @@ func cures() map[string]func(*view) string {
 		v1alpha1.ReasonRouteNotAccepted:         broken,
 		v1alpha1.ReasonTemplateNotFound:         broken,
 		v1alpha1.ReasonTemplateInvalid:          broken,
+		v1alpha1.ReasonConfigurationNotFound:    broken,
+		v1alpha1.ReasonConfigurationInvalid:     broken,
+		v1alpha1.ReasonConfigurationForbidden:   broken,
+		v1alpha1.ReasonWaitingForTurn:           (*view).whenHeldBack,
 		v1alpha1.ReasonReplicaSetRefused:        broken,
 		v1alpha1.ReasonWriteRefused:             broken,
 	}
@@ -122,6 +126,11 @@ func (v *view) whenHeld() string {
 		out += fmt.Sprintf(", and %s sends all traffic back to %s", v.verb("abort"), v.state.Stable)
 	}
 	return out + "; no deadline runs until then."
+}
+
+// whenHeldBack is for a release that others of the same configuration go before.
+func (v *view) whenHeldBack() string {
+	return "It goes on by itself when it is its turn, in order of name; a Rollout whose template is edited does not wait."
 }
 
 // whenPaused counts down the pause of the step.

@@ -42,7 +42,7 @@ func Paragraph(l Look) string {
 	if compiled, err := planner.Compile(v.spec, 0); err == nil {
 		v.steps = compiled.Steps
 	}
-	sentences := []string{v.unseen(), v.where(), v.message(), v.since(), v.moves(), v.beside(), v.leaving()}
+	sentences := []string{v.unseen(), v.where(), v.message(), v.cause(), v.since(), v.moves(), v.beside(), v.leaving()}
 	var out []string
 	for _, s := range sentences {
 		if s != "" {
@@ -92,6 +92,14 @@ func (v *view) message() string {
 		return message // the path of a field
 	}
 	return strings.ToUpper(message[:1]) + message[1:]
+}
+
+// cause says which ConfigMaps and Secrets began the release.
+func (v *view) cause() string {
+	if len(v.state.Configuration) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Revision %s was released because %s changed.", v.state.Candidate, strings.Join(v.state.Configuration, " and "))
 }
 
 // since says from when on that is so.

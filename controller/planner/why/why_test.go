@@ -179,10 +179,16 @@ func looks() map[string]Look {
 		v1alpha1.ReasonServiceMismatch: "spec.services.active: Service \"web\" has no selector", v1alpha1.ReasonRouteNotFound: "spec.traffic.gatewayAPI.routes[0]: HTTPRoute \"web\" does not exist",
 		v1alpha1.ReasonRouteWithoutBackend: "HTTPRoute \"web\" has no rule for web", v1alpha1.ReasonRouteUnusable: "HTTPRoute \"web\" has filters",
 		v1alpha1.ReasonRouteNotAccepted: "HTTPRoute \"web\" is not accepted", v1alpha1.ReasonTemplateNotFound: "AnalysisTemplate \"success-rate\" does not exist",
-		v1alpha1.ReasonTemplateInvalid: "argument \"a\" has no value", v1alpha1.ReasonReplicaSetRefused: "exceeded quota", v1alpha1.ReasonWriteRefused: "forbidden",
+		v1alpha1.ReasonConfigurationNotFound: "ConfigMap \"web-config\" does not exist", v1alpha1.ReasonConfigurationInvalid: "no part of spec.template uses ConfigMap \"web-config\"",
+		v1alpha1.ReasonConfigurationForbidden: "the controller may not read Secrets here",
+		v1alpha1.ReasonTemplateInvalid:        "argument \"a\" has no value", v1alpha1.ReasonReplicaSetRefused: "exceeded quota", v1alpha1.ReasonWriteRefused: "forbidden",
 	} {
 		add("broken, "+reason, stage(stepping, progress(time.Minute)), says(degraded, reason, message))
 	}
+	add("waiting for its turn", says(paused, v1alpha1.ReasonWaitingForTurn, "revision v2 waits: ConfigMap web-config also feeds 39 other Rollouts"))
+	add("released for configuration", stage(stepping, gates(time.Minute)), func(r *v1alpha1.Rollout) {
+		r.Status.State.Configuration = []string{"ConfigMap web-config", "Secret database"}
+	}, says(paused, v1alpha1.ReasonAwaitingPromotion, "step 1/2: revision v2 waits for a person to promote or abort it"))
 	add("broken at rest", says(degraded, v1alpha1.ReasonServiceMismatch, "spec.services.active: Service \"web\" has no selector"))
 	add("no strategy", func(r *v1alpha1.Rollout) { r.Spec.Strategy = v1alpha1.Strategy{} }, stage(stepping, gates(time.Minute)), says(paused, v1alpha1.ReasonAwaitingPromotion, "it waits"))
 	add("a reason to come", stage(stepping), says(progressing, "FromTheFuture", ""))
