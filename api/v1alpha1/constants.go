@@ -62,6 +62,8 @@ const (
 const (
 	// ReasonPromoted: the candidate became stable.
 	ReasonPromoted = "Promoted"
+	// ReasonRolledBack: a revision that was stable before became so again, without steps.
+	ReasonRolledBack = "RolledBack"
 	// ReasonAvailable: enough pods are available.
 	ReasonAvailable = "Available"
 	// ReasonUnavailable: too few pods are available.

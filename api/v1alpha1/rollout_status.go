@@ -192,7 +192,7 @@ type RolloutState struct {
 	// +optional
 	PromotedAt metav1.MicroTime `json:"promotedAt,omitzero"`
 
-	// Full says that a person asked to skip the steps that are left.
+	// Full says that the steps that are left are skipped: a person asked for it, or it is a rollback.
 	// +optional
 	Full bool `json:"full,omitempty"`
 
@@ -203,11 +203,11 @@ type RolloutState struct {
 	// +listType=atomic
 	Configuration []string `json:"configuration,omitempty"`
 
-	// Reason is why the machine retreats or has aborted: one word.
+	// Reason is why the machine retreats, has aborted, or rolls back without steps: one word.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// Message is why the machine retreats or has aborted: one sentence.
+	// Message is why the machine retreats, has aborted, or rolls back without steps: one sentence.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
@@ -217,6 +217,13 @@ type RolloutState struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	ScaleDowns []ScaleDown `json:"scaleDowns,omitempty"`
+
+	// Earlier are the revisions that were stable before, as far as they still have a ReplicaSet: the last one first. A
+	// revision stands there once, at its latest time.
+	// +optional
+	// +kubebuilder:validation:MaxItems=100
+	// +listType=atomic
+	Earlier []string `json:"earlier,omitempty"`
 
 	// RestartAt asks that every pod created before this moment is replaced; zero when nothing is to be restarted.
 	// +optional

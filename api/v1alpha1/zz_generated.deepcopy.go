@@ -1052,6 +1052,11 @@ func (in *RolloutState) DeepCopyInto(out *RolloutState) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Earlier != nil {
+		in, out := &in.Earlier, &out.Earlier
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	in.RestartAt.DeepCopyInto(&out.RestartAt)
 }
 

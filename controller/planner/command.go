@@ -43,6 +43,9 @@ func (p *pass) carryOut(c v1alpha1.Command) (message string, accepted bool) {
 		return fmt.Sprintf("revision %s is aborted at %s; traffic goes back to %s", c.Revision, p.position(), p.state.Stable), true
 	case v1alpha1.ActionRetry:
 		p.start(c.Revision)
+		if p.state.Full {
+			return fmt.Sprintf("revision %s is released again, without steps", c.Revision), true
+		}
 		return fmt.Sprintf("revision %s is released again from its first step", c.Revision), true
 	default: // restart: refusal has let nothing else through
 		p.state.RestartAt = wholeSecond(p.Now)

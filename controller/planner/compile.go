@@ -48,6 +48,10 @@ type Spec struct {
 	MinPods int32
 	// ScaleDownDelay is how long the pods of the old stable stay after a promotion.
 	ScaleDownDelay time.Duration
+	// Window is how many of the revisions that were stable before go out without steps.
+	Window int32
+	// QuickReturn says that one whose pods all still run does so whatever Window says.
+	QuickReturn bool
 	// Background is the index of the step from which the background analysis runs; NoBackground when there is none.
 	Background int32
 	// Settle is how long the data plane is given after the API has reported a change of traffic.
@@ -147,6 +151,9 @@ func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
 	if spec.UsesRoutes() {
 		out.Mode = Routed
 	}
+	if spec.RollbackWindow != nil {
+		out.Window = spec.RollbackWindow.Revisions
+	}
 	surge, unavailable, err := spec.SurgeAndUnavailable(out.Replicas)
 	if err != nil {
 		return Spec{}, err
@@ -237,6 +244,6 @@ func compileBlueGreen(out Spec, blueGreen *v1alpha1.BlueGreenStrategy) Spec {
 	if blueGreen.PostPromotionAnalysis != nil {
 		all.Gates = append(all.Gates, Gate{Kind: AnalysisGate, Name: GatePostPromotion})
 	}
-	out.Steps = []Step{preview, all}
+	out.Steps, out.QuickReturn = []Step{preview, all}, true
 	return out
 }

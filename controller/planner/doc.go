@@ -35,6 +35,7 @@
 //	transition.go how stages follow each other
 //	stepping.go   steps, gates and the deadline
 //	gates.go      when a gate holds
+//	rollback.go   which revisions come back without steps
 //	ending.go     promotion, retreat, and the stages at rest
 //	traffic.go    which Service points where and what weight the routes have: every write that moves traffic
 //	capacity.go   how many pods a weight needs

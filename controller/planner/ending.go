@@ -78,6 +78,10 @@ func (p *pass) promoting() {
 		p.watchDeadline()
 		return
 	}
+	if rollsBack(p.state) {
+		p.promote(p.state.Message)
+		return
+	}
 	if p.state.Full {
 		p.promote("promoted in full at " + p.position())
 		return
@@ -97,15 +101,20 @@ func (p *pass) reachEnding() bool {
 
 // promote makes the candidate stable.
 func (p *pass) promote(how string) {
-	p.record(v1alpha1.OutcomePromoted, v1alpha1.ReasonPromoted, how)
+	reason := v1alpha1.ReasonPromoted
+	if rollsBack(p.state) {
+		reason = v1alpha1.ReasonRolledBack
+	}
+	p.record(v1alpha1.OutcomePromoted, reason, how)
 	old := p.state.Stable
 	p.state.Stable = p.state.Candidate
+	p.rememberStable(old)
 	p.rest()
 	if old != "" && old != p.state.Stable && p.Spec.ScaleDownDelay > 0 {
 		p.scaleDownLater(old)
 	}
 	p.why(v1alpha1.ReasonPromoted, "revision %s is stable: %s", p.state.Stable, how)
-	p.event(false, v1alpha1.ReasonPromoted, p.plan.Why.Message)
+	p.event(false, reason, p.plan.Why.Message)
 	p.wakeAt(p.Now)
 }
 

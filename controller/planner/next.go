@@ -232,8 +232,13 @@ func (p *pass) step() Step {
 	return p.Spec.Steps[min(int(p.state.Step), len(p.Spec.Steps)-1)]
 }
 
-// position is the current step for people: "step 2/4".
-func (p *pass) position() string { return "step " + stepOf(p.state.Step, p.Spec) }
+// position is where a release is, for people: "step 2/4", or "the rollback", which has no steps.
+func (p *pass) position() string {
+	if rollsBack(p.state) {
+		return "the rollback"
+	}
+	return "step " + stepOf(p.state.Step, p.Spec)
+}
 
 func stepOf(index int32, spec Spec) string {
 	return fmt.Sprintf("%d/%d", min(int(index)+1, len(spec.Steps)), len(spec.Steps))

@@ -19,10 +19,7 @@ func Record(old v1alpha1.RolloutStatus, s Snapshot, p Plan, generation int64) v1
 	out.Phase, out.Message = p.Phase, p.Why.Message
 	out.State = p.State
 	out.StableRevision, out.UpdateRevision = p.State.Stable, s.Target
-	out.Step, out.Weight = "", ""
-	if p.State.Candidate != "" && p.State.Stage != v1alpha1.StageInitial && len(s.Spec.Steps) > 0 {
-		out.Step = stepOf(p.State.Step, s.Spec)
-	}
+	out.Step, out.Weight = reachedStep(p.State, s.Spec), ""
 	if p.Weight != WeightUnknown {
 		out.Weight = v1alpha1.FormatWeight(p.Weight)
 	}

@@ -45,29 +45,29 @@ func (p *pass) fromRest() bool {
 	case p.Spec.Paused || len(p.Problems) > 0 || p.HeldBack.Reason != "":
 		return false
 	}
-	stranded := p.stranded()
 	p.start(p.Target)
-	if stranded {
-		p.releaseInFull()
-	}
 	return true
 }
 
-// stranded says whether nothing of stable is ready and another revision has traffic, which could not go back.
+// skipsSteps says why a release that begins takes no steps; empty when it takes them.
+func (p *pass) skipsSteps() string {
+	if how := p.rollback(); how != "" {
+		p.state.Reason, p.state.Message = v1alpha1.ReasonRolledBack, how
+		return how
+	}
+	if p.stranded() {
+		return fmt.Sprintf("nothing of stable %s is ready", p.state.Stable)
+	}
+	return ""
+}
+
+// stranded says whether nothing of stable is ready and another revision has traffic, which could not go back. The first
+// step would take the traffic off the only revision that serves, and there is nothing to compare with and nothing to go
+// back to, as in a first release.
 func (p *pass) stranded() bool {
 	return p.lost() && slices.ContainsFunc(p.Revisions, func(r Revision) bool {
 		return r.Hash != p.state.Stable && r.Ready > 0 && p.share(r.Hash) > 0
 	})
-}
-
-// releaseInFull makes a release one without steps. The first of them would take the traffic off the only revision that
-// serves, and there is nothing to compare with and nothing to go back to, as in a first release.
-func (p *pass) releaseInFull() {
-	p.state.Full = true
-	p.plan.Why, p.plan.Events = Why{}, nil
-	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released without steps%s, as nothing of stable %s is ready",
-		p.state.Candidate, changed(p.state.Configuration), p.state.Stable)
-	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
 }
 
 func (p *pass) fromInitial() bool {
@@ -109,11 +109,17 @@ func (p *pass) start(revision string) {
 		Attempt:        p.state.Attempt + 1,
 		StartedAt:      p.now(),
 		ScaleDowns:     p.state.ScaleDowns,
+		Earlier:        p.state.Earlier,
 		RestartAt:      p.state.RestartAt,
 		Configuration:  p.Configuration,
 	}
-	p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %s%s; %s is stable", revision, counted(len(p.Spec.Steps), "step"),
-		changed(p.Configuration), p.state.Stable)
+	if because := p.skipsSteps(); because != "" {
+		p.state.Full = true
+		p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released without steps%s: %s", revision, changed(p.Configuration), because)
+	} else {
+		p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %s%s; %s is stable", revision, counted(len(p.Spec.Steps), "step"),
+			changed(p.Configuration), p.state.Stable)
+	}
 	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)
 }
 
@@ -148,10 +154,18 @@ func (p *pass) rest() {
 	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
 }
 
+// reachedStep is the step of a release for people; empty for one that has no steps.
+func reachedStep(state v1alpha1.RolloutState, spec Spec) string {
+	if state.Candidate == "" || state.Stage == v1alpha1.StageInitial || rollsBack(state) || len(spec.Steps) == 0 {
+		return ""
+	}
+	return stepOf(state.Step, spec)
+}
+
 // record notes how the release under way ended.
 func (p *pass) record(outcome v1alpha1.Outcome, reason, message string) {
 	p.plan.Record = &v1alpha1.ReleaseRecord{
 		Revision: p.state.Candidate, Outcome: outcome, Reason: reason, Message: message,
-		Step: stepOf(p.state.Step, p.Spec), StartedAt: p.state.StartedAt, EndedAt: p.now(), Configuration: p.state.Configuration,
+		Step: reachedStep(p.state, p.Spec), StartedAt: p.state.StartedAt, EndedAt: p.now(), Configuration: p.state.Configuration,
 	}
 }

@@ -162,14 +162,24 @@ func order(before, after *World, a planner.Action) string {
 	if scale.Replicas >= before.Sets[i].Desired {
 		return ""
 	}
+	if scale.Replicas == 0 && after.Spec.Replicas > 0 {
+		if detail := orderOfTheLast(before, i); detail != "" {
+			return detail
+		}
+	}
 	if least := min(after.least(after.shareOf(i)), before.Sets[i].Desired); scale.Replicas < least {
 		return fmt.Sprintf("%s to %d pods with share %d", scale.Revision, scale.Replicas, after.shareOf(i))
 	}
-	if i == Index(before.State.Stable) && before.releasing() && scale.Replicas == 0 && after.Spec.Replicas > 0 {
-		return fmt.Sprintf("stable %s to no pod before the promotion", scale.Revision)
-	}
-	if scale.Replicas == 0 && after.Spec.Replicas > 0 && before.State.Stable != "" && before.carrying(i) > 0 {
-		return fmt.Sprintf("%s to 0 pods while endpoints of it are left", scale.Revision)
+	return ""
+}
+
+// orderOfTheLast says what speaks against ending the last pods of a revision.
+func orderOfTheLast(before *World, i int) string {
+	switch {
+	case i == Index(before.State.Stable) && before.releasing():
+		return fmt.Sprintf("stable %s to no pod before the promotion", Name(i))
+	case before.State.Stable != "" && before.carrying(i) > 0:
+		return fmt.Sprintf("%s to 0 pods while endpoints of it are left", Name(i))
 	}
 	return ""
 }

@@ -120,6 +120,10 @@ func stories() map[string]story {
 		"proportional-fails":           {"A canary whose stable has shrunk is aborted: weight falls as pods of stable come.", proportional, at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
 		"canary-two-pods-at-the-least": {"A revision with traffic has two pods at the least; all traffic is on the candidate before the end.", least, never},
 		"two-pods-fail-at-the-end":     {"It is aborted when stable has no traffic: the two pods that it has kept take what they can.", least, at(v1alpha1.ReasonWaitingForAnalysis, "the analysis fails", fail)},
+		"rolled-back":                  {"The template of a revision within the rollback window comes back.", windowSpec(), settled(back)},
+		"rolled-back-quickly":          {"After a blue/green switch, the template of before comes back while its pods still run.", blueGreenSpec(), settled(back)},
+		"rolled-back-late":             {"The template of before comes back when its pods have gone: a release like any other.", blueGreenSpec(), settled(func(w *World) { w.Clock += time.Hour; back(w) })},
+		"rollback-aborted":             {"A person aborts a rollback.", windowSpec(), rollbackAborted()},
 		"canary-promoted-by-hand": {
 			"The first step waits for a person, who promotes.", manual,
 			at(v1alpha1.ReasonAwaitingPromotion, "a person promotes", send(v1alpha1.ActionPromote)),
@@ -151,6 +155,39 @@ func stories() map[string]story {
 			"Pods of the candidate never become ready.", canarySpec(true),
 			at(v1alpha1.ReasonWaitingForPods, "ten minutes pass", func(w *World) { w.Clock += 10 * time.Minute }),
 		},
+	}
+}
+
+func windowSpec() v1alpha1.RolloutSpec {
+	spec := canarySpec(true)
+	spec.RollbackWindow = &v1alpha1.RollbackWindow{Revisions: 1}
+	spec.Strategy.Canary.ScaleDownDelay = &metav1.Duration{}
+	return spec
+}
+
+// back writes the first template again.
+func back(w *World) { w.Target = 0 }
+
+// settled makes something happen once, when the second revision is stable and all is done but for the pods of the one before.
+func settled(change func(*World)) func(*World, planner.Plan) string {
+	done := false
+	return func(w *World, plan planner.Plan) string {
+		if done || !plan.Settled || w.State.Stable != "v2" {
+			return ""
+		}
+		done = true
+		change(w)
+		return "the template becomes " + Name(w.Target)
+	}
+}
+
+func rollbackAborted() func(*World, planner.Plan) string {
+	goesBack, aborts := settled(back), at(v1alpha1.ReasonWaitingForPods, "a person aborts", send(v1alpha1.ActionAbort))
+	return func(w *World, plan planner.Plan) string {
+		if w.State.Stage == v1alpha1.StagePromoting && w.State.Full {
+			return aborts(w, plan)
+		}
+		return goesBack(w, plan)
 	}
 }
 

@@ -171,6 +171,9 @@ func (w *World) key() string {
 	k.flags(!st.PromotedAt.IsZero(), st.Full)
 	k.numbers(w.age(st.ProgressAt.Time)/int64(w.Spec.Deadline), min(w.age(st.ShiftedAt.Time), int64(w.Spec.Settle)),
 		min(w.age(st.EndpointsAt.Time), int64(w.Spec.Settle)), min(w.age(st.GatesAt.Time), int64(w.longestPause())))
+	if w.Spec.Window > 0 || w.Spec.QuickReturn {
+		k.words(st.Earlier...)
+	}
 	for _, d := range st.ScaleDowns {
 		k.words(d.Revision)
 		k.numbers(w.age(d.At.Time))

@@ -227,8 +227,8 @@ func TestEveryReasonAndStage(t *testing.T) {
 			t.Errorf("no case has the stage %q", stage)
 		}
 	}
-	// Those of the condition Available, and of an event.
-	never := []string{v1alpha1.ReasonAvailable, v1alpha1.ReasonUnavailable, v1alpha1.ReasonCommandIgnored}
+	// Those of the condition Available, of events and of the history.
+	never := []string{v1alpha1.ReasonAvailable, v1alpha1.ReasonUnavailable, v1alpha1.ReasonCommandIgnored, v1alpha1.ReasonRolledBack}
 	for _, reason := range declaredReasons(t) {
 		if _, known := cures()[reason]; known == slices.Contains(never, reason) {
 			t.Errorf("%s: known is %v", reason, known)
