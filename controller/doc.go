@@ -29,6 +29,7 @@
 //	what counts as wrong in a spec, and what is said about it       api/v1alpha1 (schema), rollout/problems.go (cluster)
 //	what a ReplicaSet or a standby Service looks like               rollout/apply_replicasets.go, rollout/apply_services.go
 //	names of objects, and the hash of a revision                    revision
+//	what a ConfigMap or Secret has to do with a revision            configuration
 //	what is kept in memory                                          rollout/cache.go
 //	how weights get into a route                                    trafficrouting/<name>
 //	when an analysis passes                                         analysis
@@ -36,7 +37,7 @@
 //
 // # Who may import whom
 //
-//	api ← planner ← rollout ← controller ← cmd;  api ← revision ← rollout;  api ← analysis ← analysisrun;  api ← trafficrouting
+//	api ← planner ← rollout ← controller ← cmd;  api ← revision ← configuration ← rollout;  api ← analysis ← analysisrun;  api ← trafficrouting
 //
-// The planner and revision know no client and no clock. The linter holds this, and a test beside the planner.
+// The planner, revision and configuration know no client and no clock. The linter holds this, and a test beside the planner.
 package controller

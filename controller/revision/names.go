@@ -46,6 +46,12 @@ func AnalysisRunName(rollout, hash string, attempt int32, gate string) string {
 	return shortened(rollout, validation.DNS1123SubdomainMaxLength-len(suffix)) + suffix
 }
 
+// CopyName is the name of the copy that a Rollout makes of a ConfigMap or Secret: <name>-<rollout>-<hash of the content>.
+// Two Rollouts that use the same object have copies of their own, so that none has to ask the other before it deletes one.
+func CopyName(name, rollout, hash string) string {
+	return shortened(name+"-"+rollout, validation.DNS1123SubdomainMaxLength-1-len(hash)) + "-" + hash
+}
+
 // LabelValue is a name as the value of a label, which has at most 63 characters: shortened when it is longer.
 func LabelValue(name string) string {
 	return shortened(name, validation.LabelValueMaxLength)
