@@ -45,6 +45,14 @@ type gap struct {
 	write   string
 }
 
+// fits says whether a word may stand there. Without a pattern there is no gap, but the one word.
+func (g gap) fits(word string) bool {
+	if g.pattern == "" {
+		return word == g.write
+	}
+	return regexp.MustCompile(`^(` + g.pattern + `)$`).MatchString(word)
+}
+
 // gapKinds are the gaps of one word; every other name in angle brackets is a gap for all the words that are left.
 func gapKinds() map[string]gap {
 	return map[string]gap{
@@ -74,14 +82,14 @@ func match(form string, words []string) (found gaps, understood int, instead str
 	for i, part := range parts {
 		kind, known := kinds[part]
 		if !known {
-			kind = gap{regexp.QuoteMeta(part), part}
+			kind.write = part
 		}
 		switch {
 		case i >= len(words):
 			return nil, i, kind.write
 		case !known && strings.HasPrefix(part, "<"):
 			return append(found, words[i:]), len(words), ""
-		case !regexp.MustCompile(`^(` + kind.pattern + `)$`).MatchString(words[i]):
+		case !kind.fits(words[i]):
 			return nil, i, kind.write
 		case known:
 			found = append(found, words[i:i+1])

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,20 +36,24 @@ func TestFiles(t *testing.T) {
 func words() []section {
 	s := story{}
 	return []section{
-		{"Set-up", "", described(settings())},
-		{"Parts of a step", "step ", described(stepParts())},
-		{"Changes of steps, after `change`", "change ", described(stepChanges())},
-		{"Waits and checks", "", described(checks())},
-		{"What a user does", "", described(s.edits())},
-		{"What others do", "", described(accidents())},
-		{"Conditions", "", described(conditions())},
-		{"Objects", "", described(objectForms())},
+		{title: "Set-up", forms: described(settings())},
+		{title: "Parts of a step", within: true, forms: described(stepParts())},
+		{title: "Changes of steps, after `change`", from: 1, forms: described(stepChanges())},
+		{title: "Waits and checks", forms: described(checks())},
+		{title: "What a user does", forms: described(s.edits())},
+		{title: "What others do", forms: described(accidents())},
+		{title: "Conditions", from: 1, forms: described(conditions())},
+		{title: "Objects", from: -1, forms: described(objectForms())},
 	}
 }
 
+// section is a list of sentences that stand in the same place.
 type section struct {
-	title, before string
-	forms         []sentence
+	title string
+	forms []sentence
+	// from is the word of a line at which they begin; -1 for anywhere. Those within a line need not end it.
+	from   int
+	within bool
 }
 
 type sentence struct {
@@ -94,4 +99,56 @@ func TestEveryWordIsListed(t *testing.T) {
 		t.Errorf("the gap %s is not listed", name)
 	}
 	golden.Compare(t, folder+"/WORDS.md", b.String())
+}
+
+// Every sentence is in at least one file: the language has no word that nothing needs.
+func TestEveryWordIsUsed(t *testing.T) {
+	used := map[string]bool{}
+	files, err := filepath.Glob(folder + "/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			words, err := split(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			use(used, words)
+		}
+	}
+	for _, s := range words() {
+		for _, f := range s.forms {
+			if !used[s.title+f.words] {
+				t.Errorf("%s: no scenario has %q", s.title, f.words)
+			}
+		}
+	}
+}
+
+// use notes the sentences that a line is read by: whole lines, what follows their first word, and parts of steps.
+func use(used map[string]bool, line []string) {
+	for _, s := range words() {
+		for from := range line {
+			for to := from + 1; to <= len(line); to++ {
+				if s.within || to == len(line) && (from == s.from || s.from < 0) {
+					mark(used, s, line[from:to])
+				}
+			}
+		}
+	}
+}
+
+// mark notes the first sentence of a section that reads the words.
+func mark(used map[string]bool, s section, words []string) {
+	for _, f := range s.forms {
+		if _, _, instead := match(f.words, words); instead == "" {
+			used[s.title+f.words] = true
+			return
+		}
+	}
 }
