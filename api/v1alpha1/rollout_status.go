@@ -174,6 +174,18 @@ type RolloutState struct {
 	// +optional
 	ProgressMark int32 `json:"progressMark,omitempty"`
 
+	// MostWeight is the largest share of the traffic that the candidate has been seen to have in this attempt, in tenths
+	// of a percent.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	MostWeight int32 `json:"mostWeight,omitempty"`
+
+	// MostAvailable is the largest number of available candidate pods that has been seen in this attempt.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MostAvailable int32 `json:"mostAvailable,omitempty"`
+
 	// ShiftedAt is when the traffic of the current step, or of the retreat, was first observed in place.
 	// +optional
 	ShiftedAt metav1.MicroTime `json:"shiftedAt,omitzero"`
@@ -313,10 +325,37 @@ type ReleaseRecord struct {
 	// Step is the step it had reached, "2/4".
 	// +optional
 	Step string `json:"step,omitempty"`
+	// Attempt tells releases of the same revision apart, and counts all releases of the Rollout.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+	// MostWeight is the largest percentage of the traffic that the revision had, "12.5"; without routes that is a share of
+	// available pods. A first release has no shares.
+	// +optional
+	MostWeight string `json:"mostWeight,omitempty"`
+	// MostAvailable is the largest number of its pods that were available.
+	// +optional
+	MostAvailable int32 `json:"mostAvailable,omitempty"`
+	// Analyses counts its AnalysisRuns by their verdicts; absent when there was none.
+	// +optional
+	Analyses *VerdictCounts `json:"analyses,omitempty"`
 	// StartedAt is when it began.
 	// +optional
 	StartedAt metav1.MicroTime `json:"startedAt,omitzero"`
 	// EndedAt is when it ended.
 	// +optional
 	EndedAt metav1.MicroTime `json:"endedAt,omitzero"`
+}
+
+// VerdictCounts counts the analyses of a release by how they ended. Those that were stopped, or had not ended, stand in
+// none of the numbers.
+type VerdictCounts struct {
+	// Passed is how many passed.
+	// +optional
+	Passed int32 `json:"passed,omitempty"`
+	// Failed is how many failed.
+	// +optional
+	Failed int32 `json:"failed,omitempty"`
+	// Inconclusive is how many ended without a verdict.
+	// +optional
+	Inconclusive int32 `json:"inconclusive,omitempty"`
 }

@@ -16,7 +16,7 @@ func newGet(e *environment) *cobra.Command {
 		Long: `Show a Rollout with its revisions, ReplicaSets, pods and analyses.
 
 With --watch, a terminal shows the tree as it changes; elsewhere each change adds a tree. With -o wide, pods have their
-addresses and nodes, and analyses what they say.`,
+addresses and nodes, analyses what they say, and the releases that have ended stand below the tree.`,
 		Example: `  kubectl sluice get web
   kubectl sluice get web --watch
   kubectl sluice get web -o yaml`,

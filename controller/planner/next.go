@@ -30,6 +30,7 @@ func Next(s Snapshot) Plan {
 	}
 	p.state.ScaleDowns = append([]v1alpha1.ScaleDown(nil), s.State.ScaleDowns...)
 	p.turnBack()
+	p.measure()
 	p.answerCommand()
 	p.restartForConfiguration()
 	// A new release is persisted before anything is done for it: the attempt, which names its analyses, must be the

@@ -76,7 +76,7 @@ func (p *pass) fromInitial() bool {
 	}
 	p.record(v1alpha1.OutcomeSuperseded, v1alpha1.ReasonSuperseded, p.superseded())
 	p.state.Candidate, p.state.Attempt, p.state.StartedAt = p.Target, p.state.Attempt+1, p.now()
-	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
+	p.state.ProgressAt, p.state.ProgressMark, p.state.MostAvailable = metav1.MicroTime{}, 0, 0
 	p.why(v1alpha1.ReasonReleaseStarted, "the first revision is now %s, with %s", p.Target, pods(p.Spec.Replicas))
 	return true
 }
@@ -151,6 +151,7 @@ func (p *pass) rest() {
 	p.state.Reason, p.state.Message, p.state.Configuration = "", "", nil
 	p.state.EndpointsAt, p.state.GatesAt = metav1.MicroTime{}, metav1.MicroTime{}
 	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
+	p.state.MostWeight, p.state.MostAvailable = 0, 0
 	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
 }
 
@@ -162,10 +163,43 @@ func reachedStep(state v1alpha1.RolloutState, spec Spec) string {
 	return stepOf(state.Step, spec)
 }
 
+// measure keeps the largest figures of the release under way, for its record.
+func (p *pass) measure() {
+	if p.state.Stage == v1alpha1.StageIdle || p.state.Stage == v1alpha1.StageAborted {
+		return
+	}
+	p.state.MostAvailable = max(p.state.MostAvailable, p.revision(p.state.Candidate).Available)
+	p.state.MostWeight = max(p.state.MostWeight, p.shownWeight())
+}
+
 // record notes how the release under way ended.
 func (p *pass) record(outcome v1alpha1.Outcome, reason, message string) {
 	p.plan.Record = &v1alpha1.ReleaseRecord{
+		Attempt: p.state.Attempt, MostAvailable: p.state.MostAvailable, Analyses: p.verdicts(),
 		Revision: p.state.Candidate, Outcome: outcome, Reason: reason, Message: message,
 		Step: reachedStep(p.state, p.Spec), StartedAt: p.state.StartedAt, EndedAt: p.now(), Configuration: p.state.Configuration,
 	}
+	if p.state.Stage != v1alpha1.StageInitial {
+		p.plan.Record.MostWeight = v1alpha1.FormatWeight(p.state.MostWeight)
+	}
+}
+
+// verdicts counts the analyses of the release under way; nil when there is none.
+func (p *pass) verdicts() *v1alpha1.VerdictCounts {
+	if len(p.Analyses) == 0 {
+		return nil
+	}
+	out := &v1alpha1.VerdictCounts{}
+	for _, a := range p.Analyses {
+		switch a.Phase {
+		case v1alpha1.AnalysisPassed:
+			out.Passed++
+		case v1alpha1.AnalysisFailed:
+			out.Failed++
+		case v1alpha1.AnalysisInconclusive:
+			out.Inconclusive++
+		case v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning, v1alpha1.AnalysisStopped:
+		}
+	}
+	return out
 }

@@ -182,6 +182,7 @@ func aborted() *world {
 		UpdateRevision: v3, StableRevision: v2,
 		State: v1alpha1.RolloutState{Stage: v1alpha1.StageAborted, Stable: v2, Candidate: v3},
 	})
+	w.Rollout.Status.History = history()
 	w.revision(2, v2, "shop/web:v2", pods{3, 3, 3}).revision(3, v3, "shop/web:v3", pods{1, 1, 0})
 	w.pod(v2, "qk7x2", true, placed).pod(v2, "b4d9n", true, placed).pod(v2, "m2wpz", true).pod(v3, "x8c5t", false, crashed, placed)
 	return w.run(v3, "background", 4*time.Minute, v1alpha1.AnalysisRunStatus{
@@ -189,6 +190,26 @@ func aborted() *world {
 		Message: "success-rate: 4 of 9 measurements failed, 0 are tolerated",
 		Metrics: []v1alpha1.MetricResult{{Name: "success-rate", Successful: 5, Failed: 4, Inconclusive: 1, Measurements: values("0.8")}},
 	})
+}
+
+// history are releases that have ended; the last is the first of all.
+func history() []v1alpha1.ReleaseRecord {
+	at := func(d time.Duration) metav1.MicroTime { return metav1.NewMicroTime(ago(d).Time) }
+	return []v1alpha1.ReleaseRecord{
+		{
+			Revision: v3, Attempt: 4, Outcome: v1alpha1.OutcomeAborted, Reason: v1alpha1.ReasonAnalysisFailed, Step: "1/3", MostWeight: "5",
+			MostAvailable: 1, Analyses: &v1alpha1.VerdictCounts{Passed: 2, Failed: 1, Inconclusive: 1},
+			StartedAt: at(9 * time.Minute), EndedAt: at(4 * time.Minute),
+		},
+		{
+			Revision: v2, Attempt: 3, Outcome: v1alpha1.OutcomePromoted, Reason: v1alpha1.ReasonRolledBack, MostWeight: "100", MostAvailable: 3,
+			StartedAt: at(time.Hour), EndedAt: at(59 * time.Minute),
+		},
+		{
+			Revision: v1, Attempt: 1, Outcome: v1alpha1.OutcomePromoted, Reason: v1alpha1.ReasonPromoted, MostAvailable: 3,
+			StartedAt: at(50 * time.Hour), EndedAt: at(49 * time.Hour),
+		},
+	}
 }
 
 func retreating() *world {

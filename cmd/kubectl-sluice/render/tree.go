@@ -29,7 +29,8 @@ type Snapshot struct {
 type View struct {
 	// Palette has the colours.
 	Palette Palette
-	// Wide adds to the details: the address and the node of pods, and the messages of AnalysisRuns.
+	// Wide adds to the details: the address and the node of pods, and the messages of AnalysisRuns; and, below the tree, the
+	// releases that have ended.
 	Wide bool
 	// Width is the number of characters at which the sentences above the tree are broken; 0 leaves them whole.
 	Width int
@@ -50,7 +51,11 @@ func Tree(s Snapshot, v View) string {
 	rows := [][]Cell{headings("NAME", "STATUS", "READY", "AGE", "DETAILS")}
 	rows = append(rows, flatten(drawing{s, v.Wide}.root(), "", "")...)
 	table := Table{Palette: v.Palette}
-	return summary(s.Rollout, v) + "\n" + table.Rows(rows)
+	out := summary(s.Rollout, v) + "\n" + table.Rows(rows)
+	if ended := releases(s.Rollout, s.Now, v.Palette); v.Wide && ended != "" {
+		out += "\n" + ended
+	}
+	return out
 }
 
 // drawing is a snapshot that becomes a tree.
