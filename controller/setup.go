@@ -60,6 +60,7 @@ func CacheOptions(namespaces []string) cache.Options {
 		ByObject:                    rollout.CachedObjects(),
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ReaderFailOnMissingInformer: true,
+		NewInformer:                 rollout.NewInformer,
 	}
 	for _, namespace := range namespaces {
 		if options.DefaultNamespaces == nil {
