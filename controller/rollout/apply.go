@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -95,10 +97,12 @@ func (r *Reconciler) follow(ctx context.Context, w *world, actions []planner.Act
 	return r.forgetOldRuns(ctx, w)
 }
 
-// refused is a write that will not succeed until a person mends something.
+// refused is a write that will not succeed until somebody mends something.
 type refused struct {
 	problem planner.Problem
 	cause   error
+	// retry is how soon it is tried again.
+	retry time.Duration
 }
 
 func (e *refused) Error() string { return fmt.Sprintf("%s: %s", e.problem.Reason, e.problem.Message) }
@@ -121,18 +125,39 @@ func explainAs(problem planner.Problem, what string, err error) error {
 	if errors.As(err, &already) || !refusal(err) {
 		return err
 	}
-	problem.Message = cut(fmt.Sprintf("the API server refuses to %s: %s", what, oneLine(err)), maxMessage)
-	return &refused{problem: problem, cause: err}
+	no := &refused{problem: problem, cause: err, retry: refusedWait}
+	text, cure := "the API server refuses to %s: %s", ""
+	switch {
+	case webhookAway(err):
+		no.retry = webhookWait
+		text = "an admission webhook has to agree, and cannot be asked, to %s: %s"
+		cure = fmt.Sprintf("; it is asked again every %s", webhookWait)
+	case notPermitted(err):
+		cure = "; let the service account of the controller do so, as install.yaml does"
+	}
+	no.problem.Message = cut(fmt.Sprintf(text, what, oneLine(err)), maxMessage-len(cure)) + cure
+	return no
 }
 
 // refusal says whether an error is a no of the API server to what was asked: a template that is no template, a quota
-// that is used up, a policy, a missing permission. What happens to a namespace on its way out is none.
+// that is used up, a policy, a missing permission, a webhook that does not answer. What happens to a namespace on its way out is none.
 func refusal(err error) bool {
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return false
 	}
 	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsMethodNotSupported(err)
+		apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsMethodNotSupported(err) || webhookAway(err)
+}
+
+// webhookAway says whether an admission webhook that has to agree could not be asked. The API server calls that an error of
+// its own, and has no other sign of it than the words.
+func webhookAway(err error) bool {
+	return apierrors.IsInternalError(err) && strings.Contains(err.Error(), "failed calling webhook")
+}
+
+// notPermitted says whether it is our role that does not allow something, and not a quota or a policy.
+func notPermitted(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ") && strings.Contains(err.Error(), " resource ")
 }
 
 // patch changes some fields of an object, if it is still as it was observed.

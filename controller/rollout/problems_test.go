@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -245,19 +246,63 @@ func TestATemplateThatTheAPIServerRefuses(t *testing.T) {
 	}
 }
 
+// A missing permission is told with the cure, and a webhook that is away with its name, and that is asked again soon.
+func TestExplainWithTheCure(t *testing.T) {
+	tests := map[string]struct {
+		err       error
+		wantWords []string
+		wantRetry time.Duration
+	}{
+		"role": {
+			err: apierrors.NewForbidden(schema.GroupResource{Resource: "httproutes"}, "web",
+				errors.New(`User "x" cannot patch resource "httproutes" in the namespace "y"`)),
+			wantWords: []string{`"httproutes"`, "let the service account of the controller"},
+			wantRetry: refusedWait,
+		},
+		"quota": {
+			err:       apierrors.NewForbidden(schema.GroupResource{}, "web", errors.New("exceeded quota: few")),
+			wantWords: []string{"exceeded quota: few"},
+			wantRetry: refusedWait,
+		},
+		"webhook": {
+			err:       apierrors.NewInternalError(errors.New(`failed calling webhook "pods.example": ` + strings.Repeat("no ", maxMessage))),
+			wantWords: []string{`"pods.example"`, "it is asked again every 2s"},
+			wantRetry: webhookWait,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var no *refused
+			if !errors.As(explain(planner.SetWeight{Tenths: 100}, tt.err), &no) || no.retry != tt.wantRetry {
+				t.Fatalf("refused as %v, want a retry after %s", no, tt.wantRetry)
+			}
+			for _, word := range tt.wantWords {
+				if !strings.Contains(no.problem.Message, word) {
+					t.Errorf("%q is not in %q", word, no.problem.Message)
+				}
+			}
+			if n := utf8.RuneCountInString(no.problem.Message); n > maxMessage {
+				t.Errorf("%d characters", n)
+			}
+		})
+	}
+}
+
 func TestExplain(t *testing.T) {
 	tests := map[string]struct {
 		err         error
 		wantRefused bool
 	}{
-		"conflict":     {err: conflict()},
-		"time-out":     {err: unavailable()},
-		"not found":    {err: apierrors.NewNotFound(schema.GroupResource{}, "web")},
-		"forbidden":    {err: apierrors.NewForbidden(schema.GroupResource{}, "web", errors.New("exceeded quota")), wantRefused: true},
-		"invalid":      {err: apierrors.NewInvalid(schema.GroupKind{}, "web", nil), wantRefused: true},
-		"bad request":  {err: apierrors.NewBadRequest("no"), wantRefused: true},
-		"namespace":    {err: terminating()},
-		"too many":     {err: apierrors.NewTooManyRequests("later", 1)},
+		"conflict":    {err: conflict()},
+		"time-out":    {err: unavailable()},
+		"not found":   {err: apierrors.NewNotFound(schema.GroupResource{}, "web")},
+		"forbidden":   {err: apierrors.NewForbidden(schema.GroupResource{}, "web", errors.New("exceeded quota")), wantRefused: true},
+		"invalid":     {err: apierrors.NewInvalid(schema.GroupKind{}, "web", nil), wantRefused: true},
+		"bad request": {err: apierrors.NewBadRequest("no"), wantRefused: true},
+		"namespace":   {err: terminating()},
+		"too many":    {err: apierrors.NewTooManyRequests("later", 1)},
+		"webhook": {err: apierrors.NewInternalError(errors.New(
+			`failed calling webhook "pods.example": failed to call webhook: an error on the server`)), wantRefused: true},
 		"server error": {err: apierrors.NewInternalError(errors.New("etcd"))},
 	}
 	for name, tt := range tests {

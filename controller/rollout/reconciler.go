@@ -54,6 +54,9 @@ const (
 	// refusedWait is how soon a write that the API server refused is tried again: a quota may have been raised, or a
 	// policy changed, and nothing tells.
 	refusedWait = 15 * time.Second
+	// webhookWait is how soon a write is tried again for which an admission webhook could not be asked. It mostly restarts,
+	// and an abort may wait for it.
+	webhookWait = 2 * time.Second
 	// soonest is the shortest time after which a pass is repeated on the wish of a plan.
 	soonest = 10 * time.Millisecond
 )
@@ -155,7 +158,7 @@ func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan)
 	var no *refused
 	if errors.As(err, &no) {
 		*plan = planner.Blocked(w.snapshot, no.problem)
-		return refusedWait, nil
+		return no.retry, nil
 	}
 	var taken *collisionError
 	if errors.As(err, &taken) {
