@@ -37,6 +37,11 @@ func (p *Process) Start(ctx context.Context) error {
 	if err := p.launch(); err != nil {
 		return err
 	}
+	return p.Wait(ctx)
+}
+
+// Wait waits until the program is ready to serve.
+func (p *Process) Wait(ctx context.Context) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, startGlance, startTimeout, true, func(ctx context.Context) (bool, error) {
 		select {
