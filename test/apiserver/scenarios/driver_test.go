@@ -27,8 +27,11 @@ import (
 	"github.com/sluice-dev/sluice/test/scenario/objects"
 )
 
-// glance is how often pods, the gateway and the driver look.
-const glance = 100 * time.Millisecond
+const (
+	// glance is how often the driver looks, and pods and the gateway.
+	glance = 150 * time.Millisecond
+	settle = 100 * time.Millisecond
+)
 
 // driver plays a scenario in a namespace of its own: with the real API server and the real controllers, and with pods, a
 // gateway and measurements that are stood in for.
@@ -124,7 +127,7 @@ func (d *driver) start() error {
 	if err != nil {
 		return err
 	}
-	err = controller.Setup(d.t.Context(), mgr, controller.Options{Settle: glance, Concurrency: 2, PrometheusLoopback: true})
+	err = controller.Setup(d.t.Context(), mgr, controller.Options{Settle: settle, Concurrency: 2, PrometheusLoopback: true})
 	if err != nil {
 		return err
 	}

@@ -252,7 +252,7 @@ func named(kind scenario.ObjectKind) client.Object {
 	case scenario.ActiveService:
 		object = &corev1.Service{}
 	case scenario.StandbyService:
-		object, name = &corev1.Service{}, scenario.Name+v1alpha1.DefaultStandbySuffix
+		object, name = &corev1.Service{}, standby()
 	case scenario.Route:
 		object = &gatewayv1.HTTPRoute{}
 	case scenario.AnalysisTemplate:
@@ -294,15 +294,6 @@ func (w *World) kill(ctx context.Context, of string, all bool) error {
 		}
 	}
 	return nil
-}
-
-// pods lists the pods that are not being deleted, by name.
-func (w *World) pods(ctx context.Context) ([]corev1.Pod, error) {
-	var list corev1.PodList
-	err := w.client.List(ctx, &list, client.InNamespace(w.namespace))
-	pods := slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
-	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
-	return pods, err
 }
 
 // writeWeight shares the traffic of the route as another hand would.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -17,62 +17,80 @@ import (
 	"github.com/sluice-dev/sluice/test/scenario"
 )
 
+// seen is everything in the namespace that a picture is made of. Single objects are nil when they do not exist.
+type seen struct {
+	rollout   *v1alpha1.Rollout
+	route     *gatewayv1.HTTPRoute
+	sets      []appsv1.ReplicaSet
+	pods      []corev1.Pod
+	services  []corev1.Service
+	endpoints []discoveryv1.EndpointSlice
+	runs      []v1alpha1.AnalysisRun
+	templates []v1alpha1.AnalysisTemplate
+}
+
 // Picture reads what can be seen. It takes several requests: where others write at the same time, two pictures that are
 // equal show what there was.
 func (w *World) Picture(ctx context.Context) (scenario.Picture, error) {
-	p := scenario.Picture{Objects: map[string]bool{}}
-	if err := w.look(ctx, &p); err != nil {
-		return p, err
+	s, err := w.see(ctx)
+	if err != nil {
+		return scenario.Picture{}, err
 	}
-	rollout := &v1alpha1.Rollout{}
-	err := w.client.Get(ctx, w.key(scenario.Name), rollout)
-	if client.IgnoreNotFound(err) != nil {
-		return p, err
-	}
-	p.Fresh = apierrors.IsNotFound(err)
-	if err == nil {
-		w.readStatus(rollout, &p)
-	}
-	if err := w.readTraffic(ctx, rollout, &p); err != nil {
-		return p, err
-	}
-	return p, w.readAnalyses(ctx, rollout, &p)
-}
-
-// look sees which objects there are, and the pods.
-func (w *World) look(ctx context.Context, p *scenario.Picture) error {
-	var sets appsv1.ReplicaSetList
-	if err := w.client.List(ctx, &sets, client.InNamespace(w.namespace)); err != nil {
-		return err
-	}
-	for _, rs := range sets.Items {
-		of := w.make.Version(&rs.Spec.Template)
-		p.Objects[scenario.Object{Kind: scenario.ReplicaSet, Version: of}.String()] = true
+	for _, rs := range s.sets {
 		if hash := rs.Labels[v1alpha1.LabelPodTemplateHash]; hash != "" {
-			w.versions[hash] = of
+			w.versions[hash] = w.make.Version(&rs.Spec.Template)
 		}
 	}
-	for _, kind := range []scenario.ObjectKind{
-		scenario.ActiveService, scenario.StandbyService, scenario.Route, scenario.AnalysisTemplate, scenario.AnalysisRun, scenario.Rollout,
-	} {
-		found, err := w.find(ctx, scenario.Object{Kind: kind})
-		if err != nil {
-			return err
-		}
-		if len(found) > 0 {
-			p.Objects[string(kind)] = true
-		}
-	}
-	pods, err := w.pods(ctx)
-	p.Pods, p.Ready = map[string][]string{}, map[string]int{}
-	for i := range pods {
-		of := w.versions[pods[i].Labels[v1alpha1.LabelPodTemplateHash]]
-		p.Pods[of] = append(p.Pods[of], pods[i].Name)
-		if isReady(&pods[i]) {
+	p := scenario.Picture{Fresh: true, Pods: map[string][]string{}, Ready: map[string]int{}, Analyses: map[string]string{}}
+	for i := range s.pods {
+		of := w.versions[s.pods[i].Labels[v1alpha1.LabelPodTemplateHash]]
+		p.Pods[of] = append(p.Pods[of], s.pods[i].Name)
+		if isReady(&s.pods[i]) {
 			p.Ready[of]++
 		}
 	}
-	return err
+	if s.rollout != nil {
+		w.readStatus(s.rollout, &p)
+		p.Analyses = s.analyses()
+	}
+	s.traffic(&p)
+	p.Objects = s.objects(w.make.Version)
+	return p, nil
+}
+
+// see reads the namespace.
+func (w *World) see(ctx context.Context) (s seen, err error) {
+	var (
+		rollouts  v1alpha1.RolloutList
+		routes    gatewayv1.HTTPRouteList
+		sets      appsv1.ReplicaSetList
+		services  corev1.ServiceList
+		endpoints discoveryv1.EndpointSliceList
+		runs      v1alpha1.AnalysisRunList
+		templates v1alpha1.AnalysisTemplateList
+	)
+	for _, list := range []client.ObjectList{&rollouts, &routes, &sets, &services, &endpoints, &runs, &templates} {
+		if err := w.client.List(ctx, list, client.InNamespace(w.namespace)); err != nil {
+			return seen{}, err
+		}
+	}
+	s = seen{
+		sets: sets.Items, services: services.Items, endpoints: endpoints.Items, runs: runs.Items, templates: templates.Items,
+		rollout: first(rollouts.Items, func(r *v1alpha1.Rollout) bool { return r.Name == scenario.Name }),
+		route:   first(routes.Items, func(r *gatewayv1.HTTPRoute) bool { return r.Name == scenario.Name }),
+	}
+	s.pods, err = w.pods(ctx)
+	return s, err
+}
+
+// first returns the first item that is meant; nil when none is.
+func first[T any](items []T, meant func(*T) bool) *T {
+	for i := range items {
+		if meant(&items[i]) {
+			return &items[i]
+		}
+	}
+	return nil
 }
 
 func (w *World) readStatus(r *v1alpha1.Rollout, p *scenario.Picture) {
@@ -95,46 +113,63 @@ func (w *World) readStatus(r *v1alpha1.Rollout, p *scenario.Picture) {
 		}
 	}
 	for _, h := range status.History {
-		p.History = append(p.History, scenario.Ended{
-			Outcome: string(h.Outcome), Version: w.versions[h.Revision], Reason: h.Reason,
-		})
+		p.History = append(p.History, scenario.Ended{Outcome: string(h.Outcome), Version: w.versions[h.Revision], Reason: h.Reason})
 	}
 	if status.LastCommand != nil {
 		p.Command = scenario.Answer{Accepted: status.LastCommand.Accepted, Message: status.LastCommand.Message}
 	}
 }
 
-// readAnalyses sees the AnalysisRuns of the release that is or was last.
-func (w *World) readAnalyses(ctx context.Context, r *v1alpha1.Rollout, p *scenario.Picture) error {
-	var runs v1alpha1.AnalysisRunList
-	err := w.client.List(ctx, &runs, client.InNamespace(w.namespace))
-	p.Analyses = map[string]string{}
-	for _, run := range runs.Items {
-		if run.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(int(r.Status.State.Attempt)) {
-			p.Analyses[run.Spec.Gate] = string(run.Status.Phase)
+// analyses are the phases of the AnalysisRuns of the release that is or was last.
+func (s seen) analyses() map[string]string {
+	out := map[string]string{}
+	for _, run := range s.runs {
+		if run.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(int(s.rollout.Status.State.Attempt)) {
+			out[run.Spec.Gate] = string(run.Status.Phase)
 		}
 	}
-	return err
+	return out
 }
 
-// readTraffic follows a request: by the weights of the route to a Service, and by its endpoints to pods. Callers of a
+// objects are those that exist, by the names that scenarios give them.
+func (s seen) objects(version func(*corev1.PodTemplateSpec) string) map[string]bool {
+	service := func(name string) bool {
+		return slices.ContainsFunc(s.services, func(s corev1.Service) bool { return s.Name == name })
+	}
+	out := map[string]bool{}
+	for kind, there := range map[scenario.ObjectKind]bool{
+		scenario.Rollout:          s.rollout != nil,
+		scenario.Route:            s.route != nil,
+		scenario.ActiveService:    service(scenario.Name),
+		scenario.StandbyService:   service(standby()),
+		scenario.AnalysisRun:      len(s.runs) > 0,
+		scenario.AnalysisTemplate: len(s.templates) > 0,
+	} {
+		if there {
+			out[string(kind)] = true
+		}
+	}
+	for i := range s.sets {
+		out[scenario.Object{Kind: scenario.ReplicaSet, Version: version(&s.sets[i].Spec.Template)}.String()] = true
+	}
+	return out
+}
+
+// standby is the name of the standby Service.
+func standby() string { return scenario.Name + v1alpha1.DefaultStandbySuffix }
+
+// traffic follows a request: by the weights of the route to a Service, and by its endpoints to pods. Callers of a
 // Rollout without a route use the active Service.
-func (w *World) readTraffic(ctx context.Context, r *v1alpha1.Rollout, p *scenario.Picture) error {
+func (s seen) traffic(p *scenario.Picture) {
 	p.Traffic = map[string]float64{}
 	shares := map[string]float64{scenario.Name: 100}
-	if r.Spec.UsesRoutes() {
-		var err error
-		if shares, err = w.shares(ctx); err != nil {
-			return err
-		}
-		p.Weight = shares[r.Spec.Services.StandbyName()]
+	if s.rollout != nil && s.rollout.Spec.UsesRoutes() {
+		shares = s.shares()
+		p.Weight = shares[standby()]
 	}
 	p.Lost = 100
 	for service, share := range shares {
-		ready, total, err := w.endpoints(ctx, service, p)
-		if err != nil {
-			return err
-		}
+		ready, total := s.ready(service, p.Pods)
 		if total == 0 {
 			continue
 		}
@@ -146,17 +181,15 @@ func (w *World) readTraffic(ctx context.Context, r *v1alpha1.Rollout, p *scenari
 	if p.Lost < 1e-6 {
 		p.Lost = 0
 	}
-	return nil
 }
 
 // shares are the percentages of the backends of the route; none when it is gone or gives nobody anything.
-func (w *World) shares(ctx context.Context) (map[string]float64, error) {
-	route := &gatewayv1.HTTPRoute{}
-	if err := w.client.Get(ctx, w.key(scenario.Name), route); err != nil {
-		return nil, client.IgnoreNotFound(err)
+func (s seen) shares() map[string]float64 {
+	if s.route == nil {
+		return nil
 	}
 	total, out := 0.0, map[string]float64{}
-	for _, ref := range route.Spec.Rules[0].BackendRefs {
+	for _, ref := range s.route.Spec.Rules[0].BackendRefs {
 		weight := float64(ptr.Deref(ref.Weight, 1))
 		total += weight
 		out[string(ref.Name)] += weight
@@ -166,28 +199,46 @@ func (w *World) shares(ctx context.Context) (map[string]float64, error) {
 			out[name] *= 100 / total
 		}
 	}
-	return out, nil
+	return out
 }
 
-// endpoints counts the ready endpoints of a Service by version: those whose pods are still there.
-func (w *World) endpoints(ctx context.Context, service string, p *scenario.Picture) (ready map[string]int, total int, err error) {
-	var list discoveryv1.EndpointSliceList
-	err = w.client.List(ctx, &list, client.InNamespace(w.namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service})
+// ready counts the ready endpoints of a Service by version: those whose pods are still there.
+func (s seen) ready(service string, pods map[string][]string) (ready map[string]int, total int) {
 	ready = map[string]int{}
-	for _, slice := range list.Items {
+	for _, slice := range s.endpoints {
+		if slice.Labels[discoveryv1.LabelServiceName] != service {
+			continue
+		}
 		for _, endpoint := range slice.Endpoints {
 			if endpoint.TargetRef == nil || !ptr.Deref(endpoint.Conditions.Ready, true) {
 				continue
 			}
-			for of, names := range p.Pods {
-				if slices.Contains(names, endpoint.TargetRef.Name) {
-					ready[of]++
-					total++
-				}
+			if of, there := owner(pods, endpoint.TargetRef.Name); there {
+				ready[of]++
+				total++
 			}
 		}
 	}
-	return ready, total, err
+	return ready, total
+}
+
+// owner is the version of a pod.
+func owner(pods map[string][]string, name string) (version string, there bool) {
+	for of, names := range pods {
+		if slices.Contains(names, name) {
+			return of, true
+		}
+	}
+	return "", false
+}
+
+// pods lists the pods that are not being deleted, by name.
+func (w *World) pods(ctx context.Context) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	err := w.client.List(ctx, &list, client.InNamespace(w.namespace))
+	pods := slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return pods, err
 }
 
 func isReady(pod *corev1.Pod) bool {
