@@ -120,7 +120,7 @@ func TestB03StableKeepsItsPodsUntilItsTrafficHasLeft(t *testing.T) {
 			s.State.ScaleDowns = []v1alpha1.ScaleDown{{Revision: "v1", At: metav1.NewMicroTime(noon().Add(time.Second))}}
 		}), ""},
 		"and stays while a Service has an endpoint of it": {done(func(s *Snapshot) {
-			s.Active.Endpoints = append(endpoints("v2", 4), endpoints("v1", 1)...)
+			s.Standby.Endpoints = append(endpoints("v2", 4), endpoints("v1", 1)...)
 		}), ""},
 		"and while one selects it": {done(func(s *Snapshot) {
 			s.Standby.Revision, s.Standby.Endpoints, s.Route.Accepted = "v1", nil, false
@@ -144,6 +144,7 @@ func TestB04APromotionLeavesNoServiceEmpty(t *testing.T) {
 		"and until they have settled": {with(promotion(), func(s *Snapshot) {
 			s.State.ShiftedAt = metav1.NewMicroTime(noon().Add(-time.Second))
 		}), ""},
+		"and until all pods are available":              {with(promotion(), func(s *Snapshot) { s.Revisions[1].Available = 3 }), ""},
 		"then it changes its selector":                  {promotion(), "point active at v2"},
 		"the weight waits while active has no endpoint": {swapped(nil), ""},
 		"and while it has too few":                      {swapped(endpoints("v2", 3)), ""},
@@ -328,7 +329,8 @@ func TestB16TheDeadlineCountsOnlyWaitingForPodsAndTraffic(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := snapshot
-			s.State.ProgressAt = metav1.NewMicroTime(noon().Add(-9 * time.Minute)) // it waited for its pods before
+			// It waited for its pods before.
+			s.State.ProgressAt, s.State.ProgressMark = metav1.NewMicroTime(noon().Add(-9*time.Minute)), 1
 			s.Spec.ScaleDownDelay = 4 * time.Hour
 			s.State = Next(s).State
 			s.Now = s.Now.Add(2 * time.Hour)
@@ -340,6 +342,9 @@ func TestB16TheDeadlineCountsOnlyWaitingForPodsAndTraffic(t *testing.T) {
 	t.Run("the next step has a time of its own", func(t *testing.T) {
 		s := with(canary(), func(s *Snapshot) { s.State.ProgressMark = 1 })
 		s.State = Next(s).State
+		if !s.State.GatesAt.IsZero() {
+			t.Errorf("its pause began at %s, before its traffic has moved", s.State.GatesAt)
+		}
 		s.Revisions[1].Available = 0
 		if plan := Next(s); plan.State.Step != 1 || plan.State.ProgressAt.Time != noon() || plan.State.ProgressMark != 0 {
 			t.Errorf("step %d, its time began at %s with %d pods", plan.State.Step+1, plan.State.ProgressAt, plan.State.ProgressMark)

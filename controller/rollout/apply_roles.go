@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -159,31 +160,42 @@ func (r *Reconciler) patchRole(ctx context.Context, rs *appsv1.ReplicaSet, recor
 	return r.patch(ctx, rs, fields)
 }
 
-// labelPods writes the metadata of a record to the pods of a ReplicaSet that lack it. Each is written as the very pod that
-// was read, whatever its kubelet has reported of it meanwhile.
+// labelPods writes the metadata of a record to the pods of a ReplicaSet that lack it. A pod that the API server does not
+// let us write, such as one that a policy protects, does not hold up the others; the first refusal is told of.
 func (r *Reconciler) labelPods(ctx context.Context, rs *appsv1.ReplicaSet, record roleRecord) error {
 	var list corev1.PodList
 	if err := r.live.List(ctx, &list, client.InNamespace(rs.Namespace),
 		client.MatchingLabels{v1alpha1.LabelPodTemplateHash: revisionOf(rs)}); err != nil {
 		return fmt.Errorf("listing the pods of %s: %w", rs.Name, err)
 	}
+	var refused error
 	for i := range list.Items {
 		pod := &list.Items[i]
 		if !metav1.IsControlledBy(pod, rs) || pod.DeletionTimestamp != nil || record.on(pod) {
 			continue
 		}
-		metadata := record.fields()
-		metadata["uid"] = pod.UID
-		data, err := json.Marshal(map[string]any{"metadata": metadata})
-		if err != nil {
+		err := r.labelPod(ctx, pod, record)
+		if err != nil && !refusal(err) {
 			return err
 		}
-		err = r.writes.Patch(ctx, pod, client.RawPatch(types.MergePatchType, data))
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return err
-		}
+		refused = cmp.Or(refused, err)
 	}
-	return nil
+	return refused
+}
+
+// labelPod writes metadata to the very pod that was read, whatever its kubelet has reported of it meanwhile.
+func (r *Reconciler) labelPod(ctx context.Context, pod *corev1.Pod, record roleRecord) error {
+	metadata := record.fields()
+	metadata["uid"] = pod.UID
+	data, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return err
+	}
+	err = r.writes.Patch(ctx, pod, client.RawPatch(types.MergePatchType, data))
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
 }
 
 // on says whether a pod has what the record says, and nothing of what has left.

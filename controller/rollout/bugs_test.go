@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -76,13 +78,19 @@ func TestB09NoWriteIsWaitedForForEver(t *testing.T) {
 
 // A controller that had not seen its own ReplicaSet made a second one for the same template.
 func TestB10OneReplicaSetForOneTemplate(t *testing.T) {
-	t.Run("after a crash, with a cache that is behind", func(t *testing.T) {
+	t.Run("after a crash, with a cache that lacks it", func(t *testing.T) {
 		h := newHarness(t, plain().Obj())
 		h.mustPass()
-		stale := freeze(t, h)
 		h.mustPass()
 		h.restart()
-		h.r.cache = stale
+		h.r.cache = interceptor.NewClient(h.base, interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+				if _, sets := list.(*appsv1.ReplicaSetList); sets {
+					return nil
+				}
+				return c.List(ctx, list, opts...)
+			},
+		})
 		for range 3 {
 			h.mustPass()
 		}
@@ -473,5 +481,49 @@ func TestB23OnePodThatCannotGoDoesNotHoldTheOthers(t *testing.T) {
 	}
 	if got := h.rollout().Status.Message; !strings.Contains(got, "a policy protects it") {
 		t.Errorf("it does not tell why one is left: %s", got)
+	}
+}
+
+// The same of labels that move with the role of a revision.
+func TestB23OnePodThatCannotBeLabelledDoesNotHoldTheOthers(t *testing.T) {
+	h := started(t, routed(), network()...)
+	protected := slices.Sorted(maps.Keys(h.podNames()))[0]
+	h.fault = func(n int, write func() error) error {
+		if h.writes[n-1] != "patch *v1.Pod/"+protected {
+			return write()
+		}
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, protected, errors.New("a policy protects it"))
+	}
+	h.edit(roles)
+	for range 10 {
+		h.mustPass()
+		if err := h.plane.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"stable ": 3, " ": 1}, h.rolesOfPods()[imageV1]); diff != "" {
+		t.Error(diff)
+	}
+	if got := h.rollout().Status.Message; !strings.Contains(got, "a policy protects it") {
+		t.Errorf("it does not tell why one is left out: %s", got)
+	}
+}
+
+// What cannot go while it is not available does not send one that is in its place.
+func TestB23APodThatCannotGoIsNotReplacedByOneThatServes(t *testing.T) {
+	h := started(t, plain())
+	now := h.clock.Now()
+	w := &world{rollout: h.rollout(), pods: map[string][]corev1.Pod{"v1": {
+		podOf("hanging", now, time.Hour, -1), podOf("serving", now, time.Hour, time.Hour),
+	}}}
+	w.snapshot.Now = now
+	h.fault = func(n int, _ func() error) error {
+		if h.writes[n-1] != "delete *v1.Pod/hanging" {
+			t.Errorf("it goes on to %s", h.writes[n-1])
+		}
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "hanging", errors.New("a policy protects it"))
+	}
+	if err := h.r.restartPods(t.Context(), w, planner.RestartPods{Revision: "v1", Before: now, Max: 1}); err == nil {
+		t.Error("nobody is told")
 	}
 }

@@ -21,16 +21,21 @@ func TestB15WeightsStayWithinTheLimits(t *testing.T) {
 	if w.Writes() > 0 {
 		t.Errorf("%d writes", w.Writes())
 	}
-	// 999,999 is odd: to be split at a tenth of a percent it would have to be 1,000 times as large.
-	route := routeOf(anyRule(web(999_999), other("old", 999_998)))
-	if _, err := Weight(route, Split{Active: "web", Standby: "web-standby"}); err == nil {
-		t.Error("nobody is told, before a release starts, of a route that cannot carry its weights")
-	}
-	if _, _, err := Render(route, Split{Active: "web", Standby: "web-standby", Weight: 1}); err == nil {
-		t.Error("a weight beyond 1,000,000 is written")
-	}
-	if _, _, err := Render(route, Split{Active: "web", Standby: "web-standby"}); err != nil {
-		t.Errorf("an abort on such a route: %v", err)
+	// To be split at a tenth of a percent, 999,999 and 999,998 would have to be 1,000 times as large.
+	for name, rule := range map[string]any{
+		"beside another backend": anyRule(web(999_999), other("old", 999_998)),
+		"on two ports":           anyRule(web(999_999), port(web(999_998), 8080)),
+	} {
+		route := routeOf(rule)
+		if _, err := Weight(route, Split{Active: "web", Standby: "web-standby"}); err == nil {
+			t.Errorf("%s: nobody is told, before a release starts, of a route that cannot carry its weights", name)
+		}
+		if _, _, err := Render(route, Split{Active: "web", Standby: "web-standby", Weight: 1}); err == nil {
+			t.Errorf("%s: a weight beyond 1,000,000 is written", name)
+		}
+		if _, _, err := Render(route, Split{Active: "web", Standby: "web-standby"}); err != nil {
+			t.Errorf("%s: an abort: %v", name, err)
+		}
 	}
 }
 
