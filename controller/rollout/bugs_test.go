@@ -441,14 +441,18 @@ func TestB22NothingIsKeptOfWhatIsGone(t *testing.T) {
 	if n := len(h.r.writes.pending); n != 0 {
 		t.Errorf("writes of %d Rollouts are remembered, and none is left", n)
 	}
-	foreign := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "other", Labels: map[string]string{"app": "other"}}}
+	owner := *metav1.NewControllerRef(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "other", UID: "other"}},
+		appsv1.SchemeGroupVersion.WithKind("Deployment"))
+	whose := metav1.ObjectMeta{Name: "other-5d8c7b9f6z", OwnerReferences: []metav1.OwnerReference{owner}}
+	foreign := &appsv1.ReplicaSet{ObjectMeta: whose}
+	foreign.Labels = map[string]string{"app": "other"}
 	foreign.Spec.Template.Spec.Containers = []corev1.Container{{Name: "other", Env: make([]corev1.EnvVar, 100)}}
 	kept, err := shrinkReplicaSet(foreign)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "other"}}, kept); diff != "" {
-		t.Errorf("of a ReplicaSet of somebody else is kept: %s", diff)
+	if diff := cmp.Diff(&appsv1.ReplicaSet{ObjectMeta: whose}, kept); diff != "" {
+		t.Errorf("of a ReplicaSet of a Deployment is kept: %s", diff)
 	}
 }
 
