@@ -235,6 +235,11 @@ e2e: bin/cluster images bin/kubectl-sluice ## Run the end-to-end tests on a clus
 		$$KUBECTL -n sluice-system logs deployment/sluice-controller --tail=100 || true; \
 		exit $$status; }
 
+# Two at a time. On two cores this takes some minutes, nearly all of them in the compiler.
+.PHONY: mutants
+mutants: ## Take each protection out of the code, and see that its test misses it (RUN=regexp picks).
+	@$(GO) run ./test/mutants $(if $(RUN),-run '$(RUN)')
+
 .PHONY: verify
 verify: verify-modules verify-generated vet lint ## Fail on any difference: generated files, modules, format, linter.
 
