@@ -18,7 +18,22 @@ func (p *pass) reachRatio(step Step) bool {
 		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
 		return false
 	}
-	return p.rolled(want)
+	return p.rolled(want) && !p.comesBack(want)
+}
+
+// comesBack says whether pods of stable are still coming because the weight of the step is less than that of the one
+// before: gates begin when the share is the one that the step asks for. Once they have begun, and at any other step, a pod
+// that stable lacks holds up nothing: it may be why there is a new revision.
+func (p *pass) comesBack(want sizes) bool {
+	i := min(int(p.state.Step), len(p.Spec.Steps)-1)
+	falls := i > 0 && p.Spec.Steps[i].Weight < p.Spec.Steps[i-1].Weight
+	stable := p.revision(p.state.Stable)
+	if !falls || p.state.Stage != v1alpha1.StageStepping || !p.state.GatesAt.IsZero() || stable.steady() >= want.stable {
+		return false
+	}
+	p.why(v1alpha1.ReasonWaitingForPods, "%s: %d of %s of stable %s are available", p.position(), stable.Available, pods(want.stable),
+		stable.Hash)
+	return true
 }
 
 // desiredShare is the share of the candidate among the pods that its ReplicaSets ask for.

@@ -158,11 +158,6 @@ func sized(n int32) map[string]v1alpha1.RolloutSpec {
 			steps = append(steps, v1alpha1.CanaryStep{Weight: weight(w), Pause: &v1alpha1.Pause{Duration: &metav1.Duration{Duration: time.Minute}}})
 		}
 		for _, routed := range []bool{true, false} {
-			if !routed && !slices.IsSorted(weights) {
-				// Where a share of pods falls, gates begin while pods of stable still come: the share at that moment is a
-				// matter of how they come.
-				continue
-			}
 			for _, capacity := range []v1alpha1.StableCapacity{v1alpha1.StableCapacityFull, v1alpha1.StableCapacityProportional} {
 				canary := canarySpec(routed)
 				canary.Strategy.Canary.Steps, canary.Strategy.Canary.StableCapacity = steps, capacity
