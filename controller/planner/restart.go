@@ -9,7 +9,7 @@ import (
 )
 
 // A restart replaces every pod that is older than the request. Where no pod may be missing, one spare pod is added
-// while it lasts, and an old pod goes only when the spare one is available: a restart never costs availability that the
+// while it lasts, and an old pod goes only when the spare one is available and an endpoint of its Service: a restart never costs availability that the
 // spec has not given away.
 
 // spare is the number of pods added to a revision while its pods are restarted.
@@ -66,7 +66,7 @@ func (p *pass) restart() {
 			continue // it is being scaled
 		}
 		if p.Spec.Mode != Ratio {
-			free = r.Available - (r.Desired - p.spare(r))
+			free = p.heardOf(r, r.Available) - (r.Desired - p.spare(r))
 		}
 		free -= p.restartPods(r, free)
 	}
@@ -93,7 +93,18 @@ func (p *pass) freeTogether() int32 {
 		if r.Desired != p.sized[r.Hash] {
 			return 0
 		}
-		free += r.steady()
+		free += p.heardOf(r, r.steady())
 	}
 	return free
+}
+
+// heardOf is how many of so many available pods of a revision are ready endpoints of every Service that selects it: a pod
+// takes no requests before, and the next one must not go as long.
+func (p *pass) heardOf(r Revision, available int32) int32 {
+	for _, s := range []Service{p.Active, p.Standby} {
+		if s.Found && (s.Revision == r.Hash || s.Revision == "") {
+			available = min(available, s.ready(r.Hash))
+		}
+	}
+	return available
 }

@@ -12,7 +12,7 @@ import (
 func TestARestartNeverCostsAvailability(t *testing.T) {
 	s := inStage(v1alpha1.StageIdle)
 	s.State.RestartAt = metav1.NewMicroTime(noon())
-	s.Standby.Revision, s.Route.Weight = "v1", 0
+	s.Standby.Revision, s.Standby.Endpoints, s.Route.Weight = "v1", s.Active.Endpoints, 0
 	s.Revisions = s.Revisions[:1]
 	s.Revisions[0].Outdated, s.Revisions[0].OutdatedAvailable = 4, 4
 	if got := Next(s).String(); got != "scale v1 to 5 pods" {
@@ -23,6 +23,10 @@ func TestARestartNeverCostsAvailability(t *testing.T) {
 		t.Fatalf("then %q, before the spare pod is available", got)
 	}
 	s.Revisions[0].Available = 5
+	if got := Next(s).String(); got != "" {
+		t.Fatalf("then %q, before the Services have the spare pod", got)
+	}
+	s.Active.Endpoints, s.Standby.Endpoints = endpoints("v1", 5), endpoints("v1", 5)
 	if got := Next(s).String(); got != "restart at most 1 pod of v1" {
 		t.Fatalf("then %q", got)
 	}
