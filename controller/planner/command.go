@@ -91,6 +91,8 @@ func (p *pass) refuseSteering(c v1alpha1.Command) string {
 	steerable := p.state.Stage == v1alpha1.StageStepping ||
 		c.Action == v1alpha1.ActionAbort && p.state.Stage == v1alpha1.StagePromoting
 	switch {
+	case c.Action == v1alpha1.ActionAbort && p.state.Stage == v1alpha1.StageInitial:
+		return fmt.Sprintf("the rollout %s, and there is nothing to go back to; change the template", p.situation())
 	case !steerable:
 		return fmt.Sprintf("no release is at a step: the rollout %s", p.situation())
 	case c.Revision != p.state.Candidate:

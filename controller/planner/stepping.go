@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -73,9 +74,26 @@ func (p *pass) watchRelease() {
 		}
 	}
 	if p.deadlinePassed() {
-		p.retreat(v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("no progress for %s at %s: %d pods of %s are available",
-			p.Spec.Deadline, p.position(), p.revision(p.state.Candidate).Available, p.state.Candidate))
+		p.retreat(v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("no progress for %s at %s: %s", p.Spec.Deadline, p.position(),
+			p.missing()))
 	}
+}
+
+// missing says in words what the release has waited for until now: it asks a pass like this one, and writes nothing.
+func (p *pass) missing() string {
+	q := &pass{Snapshot: p.Snapshot, state: p.state, sized: map[string]int32{}}
+	switch {
+	case len(p.Problems) > 0:
+		q.problem()
+	case p.state.Stage == v1alpha1.StagePromoting:
+		q.ensureStandby()
+		_ = q.deserted() || q.reachEnding()
+	default:
+		q.ensureStandby()
+		q.reach(p.step())
+	}
+	q.why(v1alpha1.ReasonWaitingForPods, "%s of %s are available", pods(p.revision(p.state.Candidate).Available), p.state.Candidate)
+	return strings.TrimPrefix(q.plan.Why.Message, p.position()+": ")
 }
 
 // watchDeadline keeps the time since the release last made progress. Only waiting for pods and traffic counts; while

@@ -410,7 +410,11 @@ func (p *pass) previews(hash string) bool {
 // ensureStandby creates the standby Service when it is absent. Routes that name it cannot resolve before, and may give it
 // weight already, if somebody has deleted it: it selects stable, or the candidate when only that has something ready.
 func (p *pass) ensureStandby() {
-	if p.Standby.Name == "" || p.Standby.Found || p.Standby.Leaving || !p.Active.Found {
+	if p.Standby.Name == "" || p.Standby.Found || !p.Active.Found {
+		return
+	}
+	if p.Standby.Leaving {
+		p.why(v1alpha1.ReasonServiceNotFound, "service %s is being deleted; it is created again when it is gone", p.Standby.Name)
 		return
 	}
 	revision := p.state.Stable

@@ -36,8 +36,15 @@ func release(r *v1alpha1.ReleaseRecord, now time.Time) []Cell {
 	}
 	took := duration.HumanDuration(max(r.EndedAt.Sub(r.StartedAt.Time), 0))
 	return []Cell{
-		cell(strconv.Itoa(int(r.Attempt))), cell(r.Revision), {Text: string(r.Outcome), Style: style}, cell(r.Reason), cell(r.Step),
-		cell(share), {Text: strconv.Itoa(int(r.MostAvailable))}, cell(verdicts(r.Analyses)), {Text: took},
+		cell(strconv.Itoa(int(r.Attempt))),
+		cell(r.Revision),
+		{Text: string(r.Outcome), Style: style},
+		cell(r.Reason),
+		cell(r.Step),
+		cell(share),
+		{Text: strconv.Itoa(int(r.MostAvailable))},
+		cell(verdicts(r.Analyses)),
+		{Text: took},
 		{Text: duration.HumanDuration(max(now.Sub(r.EndedAt.Time), 0)) + " ago"},
 	}
 }
