@@ -33,6 +33,11 @@ type Router interface {
 	// apimachinery) means that the route changed between reading and writing, or since the Versions of the target were
 	// observed: nothing was overwritten, and the caller looks again.
 	Apply(ctx context.Context, t Target, weight int32) error
+
+	// Detach gives the active Service all that the two have together, on every route of the target, and takes the standby
+	// Service out of the rules that name the active one. A route that does not name it there is not written. Errors are
+	// as those of Apply.
+	Detach(ctx context.Context, t Target) error
 }
 
 // Target is what a Router acts on: routes, and the two Services that share the requests on them.
@@ -59,6 +64,8 @@ type Observed struct {
 	Accepted bool
 	// Versions of the routes as they were read, in the order of the target; empty for one that could not be read.
 	Versions []string
+	// Attached says that a route has the standby Service in a rule that names the active one.
+	Attached bool
 	// Problems are what a person must mend, in the order of the routes.
 	Problems []Problem
 }

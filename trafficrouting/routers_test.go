@@ -14,6 +14,7 @@ import (
 type named struct{ name string }
 
 func (named) Observe(context.Context, Target) (Observed, error) { return Observed{}, nil }
+func (named) Detach(context.Context, Target) error              { return nil }
 func (named) Apply(context.Context, Target, int32) error        { return nil }
 
 func TestFor(t *testing.T) {

@@ -54,6 +54,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 			out.Weight = trafficrouting.WeightUnknown
 		}
 		out.Accepted = out.Accepted && one.Accepted
+		out.Attached = out.Attached || one.Attached
 		out.Versions = append(out.Versions, one.Versions...)
 		for _, p := range one.Problems {
 			p.Field = fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i)
@@ -76,6 +77,7 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref v1alp
 	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}}
 	var refusal error
 	out.Weight, err = Weight(route, Split{Active: t.Active, Standby: t.Standby})
+	out.Attached = Names(route, Split{Active: t.Active, Standby: t.Standby})
 	out.Accepted, refusal = Accepted(route)
 	for _, err := range []error{err, refusal} {
 		problem, err := mend(err)
@@ -101,23 +103,36 @@ func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, weight int3
 	if weight < 0 || weight > v1alpha1.MaxWeight {
 		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", weight, v1alpha1.MaxWeight)
 	}
+	return r.onEach(ctx, t, Split{Active: t.Active, Standby: t.Standby, Weight: weight}, Render)
+}
+
+// Detach takes the standby Service out of every route of the target.
+func (r *Router) Detach(ctx context.Context, t trafficrouting.Target) error {
+	return r.onEach(ctx, t, Split{Active: t.Active, Standby: t.Standby}, Without)
+}
+
+// change makes a route what it should be, and says whether that differs from what it is.
+type change func(*unstructured.Unstructured, Split) (desired *unstructured.Unstructured, changed bool, err error)
+
+// onEach changes every route of the target.
+func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, change change) error {
 	var failed []error
 	for i, ref := range t.Routes {
-		if _, err := mend(r.apply(ctx, t, i, weight)); err != nil {
+		if _, err := mend(r.apply(ctx, t, i, s, change)); err != nil {
 			failed = append(failed, fmt.Errorf("%s %s/%s: %w", ref.KindOrDefault(), t.Namespace, ref.Name, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// apply writes the weight to one route, if it does not carry it.
-func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, weight int32) error {
+// apply changes one route, if it is not as it should be.
+func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Split, change change) error {
 	ref := t.Routes[i]
 	route, err := r.read(ctx, t.Namespace, ref)
 	if err != nil {
 		return err
 	}
-	desired, changed, err := Render(route, Split{Active: t.Active, Standby: t.Standby, Weight: weight})
+	desired, changed, err := change(route, s)
 	if err != nil || !changed {
 		return err
 	}
@@ -126,7 +141,7 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, weig
 			errors.New("it has changed since the weight was decided"))
 	}
 	owner := client.FieldOwner(FieldManager)
-	if weight == 0 {
+	if s.Weight == 0 {
 		owner = RestFieldManager
 	}
 	// A merge patch holds the rules, which are all that differs, and the version that they were read at: fields beside
@@ -136,7 +151,7 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, weig
 		return client.IgnoreNotFound(err)
 	}
 	log.FromContext(ctx).Info("Wrote the weight of a route", "kind", ref.KindOrDefault(), "route", klog.KObj(route),
-		"standby", t.Standby, "weight", v1alpha1.FormatWeight(weight))
+		"standby", t.Standby, "weight", v1alpha1.FormatWeight(s.Weight))
 	return nil
 }
 

@@ -101,6 +101,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World, features Features) {
 		"a refused route can be taken back to zero":          trial.refusedAbort,
 		"one route that waits keeps all from acceptance":     trial.acceptanceOfAll,
 		"no route is nothing known":                          trial.noRoute,
+		"nothing of the standby is left on a route":          trial.detach,
 	}
 	if features.Others {
 		tests["others keep their share"] = trial.othersKeepTheirShare

@@ -1,0 +1,46 @@
+package gatewayapi
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Without returns the route without backends of the standby Service in its managed rules, and whether that differs from
+// what it is. What they had of the requests goes to the active Service; the share of every other backend stays. The Weight
+// of the Split has no meaning here. The error is a *RouteError, as that of Render for the weight 0.
+func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.Unstructured, changed bool, err error) {
+	s.Weight = 0
+	desired, changed, err = Render(route, s)
+	if err != nil {
+		return nil, false, err
+	}
+	rules, err := parseRules(desired, s.services(route))
+	if err != nil {
+		return nil, false, err
+	}
+	for _, r := range rules {
+		if !r.hasStandby() {
+			continue
+		}
+		refs := make([]any, 0, len(r.refs))
+		for _, ref := range r.refs {
+			if !s.services(route).refers(ref, s.Standby) {
+				refs = append(refs, ref)
+			}
+		}
+		r.fields["backendRefs"], changed = refs, true
+	}
+	return desired, changed, nil
+}
+
+// Names says whether a managed rule of a route names the standby Service.
+func Names(route *unstructured.Unstructured, s Split) bool {
+	rules, err := parseRules(route, s.services(route))
+	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool { return r.hasStandby() })
+}
+
+// hasStandby says whether a rule has a backend of the standby Service.
+func (r *rule) hasStandby() bool {
+	return slices.ContainsFunc(r.pools, func(p pool) bool { return p.standby != none || len(p.surplus) > 0 })
+}
