@@ -10,6 +10,8 @@ const (
 	LabelRevision = "sluice.dev/revision"
 	// LabelAttempt is the attempt of the release, on AnalysisRuns.
 	LabelAttempt = "sluice.dev/attempt"
+	// FinalizerTraffic keeps a Rollout with Services until they select its pods as they did before there was a Rollout.
+	FinalizerTraffic = "sluice.dev/traffic"
 	// AnnotationCommand carries a command: <action>/<revision>/<request id>.
 	AnnotationCommand = "sluice.dev/command"
 	// AnnotationRevisionNumber is the number of a revision on its ReplicaSet, 1 for the first, as a Deployment counts them.
@@ -138,6 +140,8 @@ const (
 	ReasonReplicaSetRefused = "ReplicaSetRefused"
 	// ReasonWriteRefused: the API server refused a change of something other than a ReplicaSet.
 	ReasonWriteRefused = "WriteRefused"
+	// ReasonLeaving: the Rollout is being deleted, and its traffic is brought to where it stays.
+	ReasonLeaving = "Leaving"
 	// ReasonAdopted: a ReplicaSet that nobody owned is now the revision of its template.
 	ReasonAdopted = "Adopted"
 	// ReasonNotAdopted: pods that nobody owns have the labels of the selector, and are not those of the template.

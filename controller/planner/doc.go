@@ -40,6 +40,7 @@
 //	traffic.go    which Service points where and what weight the routes have: every write that moves traffic
 //	capacity.go   how many pods a weight needs
 //	scale.go      who may grow and who may shrink
+//	leaving.go    the end of a Rollout that is being deleted
 //	restart.go    replacing pods
 //	configuration.go what a changed ConfigMap or Secret starts
 //	history.go    which old ReplicaSets go

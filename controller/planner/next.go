@@ -24,11 +24,16 @@ type pass struct {
 // the result. Applying its plan and calling it again on the outcome adds nothing.
 func Next(s Snapshot) Plan {
 	p := &pass{Snapshot: s, state: s.State, sized: map[string]int32{}}
+	p.state.ScaleDowns = append([]v1alpha1.ScaleDown(nil), s.State.ScaleDowns...)
+	if s.Leaving != nil {
+		p.turnBack()
+		p.leave()
+		return p.finish()
+	}
 	if s.Target == "" {
 		p.problem()
 		return p.finish()
 	}
-	p.state.ScaleDowns = append([]v1alpha1.ScaleDown(nil), s.State.ScaleDowns...)
 	p.turnBack()
 	p.measure()
 	p.answerCommand()

@@ -30,6 +30,8 @@ type Plan struct {
 	Weight int32
 	// Command answers the command of the snapshot; nil when there was none, or it had been answered.
 	Command *v1alpha1.CommandStatus
+	// Left says that nothing of the Rollout is left in Services and routes, so that it may be deleted.
+	Left bool
 	// Record is the release that ended in this pass; nil when none did.
 	Record *v1alpha1.ReleaseRecord
 	// Events are the transitions that a person would act on, to be emitted once the state is persisted.
@@ -65,7 +67,7 @@ const (
 )
 
 // Action is one write. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
-// SetWeight, StartAnalysis, StopAnalysis and RestartPods.
+// SetWeight, DetachStandby, StartAnalysis, StopAnalysis and RestartPods.
 type Action interface {
 	fmt.Stringer
 	action()
@@ -113,6 +115,9 @@ type SetWeight struct {
 	Tenths int32
 }
 
+// DetachStandby takes the standby Service out of every managed route. It carries no weight then.
+type DetachStandby struct{}
+
 // StartAnalysis creates the AnalysisRun of a gate. Its name follows from the revision, the attempt and the gate.
 type StartAnalysis struct {
 	// Gate says what the analysis is for: a Gate* constant or StepGate.
@@ -145,6 +150,7 @@ func (DeleteRevision) action() {}
 func (CreateStandby) action()  {}
 func (PointService) action()   {}
 func (SetWeight) action()      {}
+func (DetachStandby) action()  {}
 func (StartAnalysis) action()  {}
 func (StopAnalysis) action()   {}
 func (RestartPods) action()    {}
@@ -177,6 +183,9 @@ func (a PointService) String() string {
 func (a SetWeight) String() string {
 	return fmt.Sprintf("set the weight of standby to %s%%", v1alpha1.FormatWeight(a.Tenths))
 }
+
+// String says what the action does.
+func (DetachStandby) String() string { return "take standby out of the routes" }
 
 // String says what the action does.
 func (a StartAnalysis) String() string {

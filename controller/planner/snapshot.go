@@ -38,6 +38,8 @@ type Snapshot struct {
 	Route Route
 	// Analyses are the AnalysisRuns of the current attempt.
 	Analyses []Analysis
+	// Leaving is set while the Rollout is being deleted.
+	Leaving *Leaving
 	// LastReason and LastMessage are those in the status before this pass: what people have been told.
 	LastReason, LastMessage string
 	// Problems are what the observer found to be wrong with what the spec asks for. While there is one, no release

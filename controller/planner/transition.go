@@ -74,7 +74,9 @@ func (p *pass) fromInitial() bool {
 	if p.Target == p.state.Candidate {
 		return false
 	}
-	p.record(v1alpha1.OutcomeSuperseded, v1alpha1.ReasonSuperseded, p.superseded())
+	if p.exists(p.state.Candidate) { // of another one nothing was ever made
+		p.record(v1alpha1.OutcomeSuperseded, v1alpha1.ReasonSuperseded, p.superseded())
+	}
 	p.state.Candidate, p.state.Attempt, p.state.StartedAt = p.Target, p.state.Attempt+1, p.now()
 	p.state.ProgressAt, p.state.ProgressMark, p.state.MostAvailable = metav1.MicroTime{}, 0, 0
 	p.why(v1alpha1.ReasonReleaseStarted, "the first revision is now %s, with %s", p.Target, pods(p.Spec.Replicas))

@@ -17,11 +17,13 @@ func (w World) apply(a planner.Action) World {
 	case planner.DeleteRevision:
 		w.Sets[Index(a.Revision)] = ReplicaSet{}
 	case planner.CreateStandby:
-		w.Standby = Service{Exists: true, Selects: Index(a.Revision) + 1, Fresh: true}
+		w.Standby, w.Twin = Service{Exists: true, Selects: Index(a.Revision) + 1, Fresh: true}, true
 	case planner.PointService:
 		w.point(a)
 	case planner.SetWeight:
-		w.Weight = a.Tenths
+		w.Weight, w.Referred = a.Tenths, w.Referred || a.Tenths > 0
+	case planner.DetachStandby:
+		w.Referred = false
 	case planner.StartAnalysis:
 		w.start(a)
 	case planner.StopAnalysis:
@@ -58,6 +60,7 @@ func (w *World) nextNumber() int64 {
 // record persists the outcome of a pass.
 func (w World) record(plan planner.Plan) World {
 	w.State = plan.State
+	w.Leaving.Gone, w.Leaving.Forced = plan.Left, plan.Left && w.outwaited()
 	if plan.Command != nil {
 		w.Answered = plan.Command.ID
 	}

@@ -123,7 +123,7 @@ func (w *World) stop(name string) {
 
 // hostile are the events of the budget.
 func (w World) hostile() []successor {
-	out := append(append(w.edits(), w.commands()...), w.deletions()...)
+	out := slices.Concat(w.edits(), w.commands(), w.deletions(), w.ends())
 	for i, set := range w.Sets {
 		if w.Budget.Deaths > 0 && set.Ready > 0 {
 			n := w

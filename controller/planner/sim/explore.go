@@ -68,6 +68,9 @@ func (e *explorer) violate(name, detail string, w *World) {
 
 // expand visits everything that can follow a world.
 func (e *explorer) expand(w World) {
+	if w.Leaving.Gone {
+		return
+	}
 	for _, s := range w.helpful() {
 		e.visit(s.world)
 	}
@@ -128,6 +131,9 @@ const mostPasses = 400
 // settles lets only helpful things happen and says whether the release comes to rest: at a stable revision, or aborted
 // with all traffic on stable, or held by the spec or a gate that only a person opens.
 func (e *explorer) settles(w World) bool {
+	if w.Leaving.Asked && w.Clock-w.Leaving.At > w.patience()/2 {
+		return true // its patience may end before all is well, and then it goes whatever the world is like
+	}
 	w.Budget = Budget{}
 	var way []string
 	rests := false
@@ -153,6 +159,9 @@ func (e *explorer) settles(w World) bool {
 
 // helpfulPass carries out one whole pass and the first helpful thing that can follow it.
 func (e *explorer) helpfulPass(w World) (next World, moved bool) {
+	if w.Leaving.Gone {
+		return w, false
+	}
 	plan := e.next(w.Snapshot())
 	before := w.key()
 	for _, action := range plan.Actions {
@@ -172,6 +181,8 @@ func (e *explorer) helpfulPass(w World) (next World, moved bool) {
 func atRest(w *World, plan planner.Plan) bool {
 	stable := Index(w.State.Stable)
 	switch {
+	case w.Leaving.Asked:
+		return w.Leaving.Gone && !w.Leaving.Forced
 	case w.Spec.Paused || plan.Waiting || w.stableDeleted():
 		return true
 	case stable < 0 || w.Sets[stable].Ready != w.Spec.Replicas || !w.othersGone(stable):

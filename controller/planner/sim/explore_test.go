@@ -55,6 +55,7 @@ func scenarios() map[string]World {
 		"recreate":                             {Spec: recreate},
 	}
 	addThree(out, proportional)
+	addAccidents(out, modes)
 	for mode, w := range modes {
 		for what, budget := range map[string]Budget{
 			"changed twice":     two,
@@ -64,12 +65,15 @@ func scenarios() map[string]World {
 			"late and retried":  {Edits: 1, Deadlines: 1, Retries: 1},
 			"promoted in full":  {Edits: 1, Fulls: 1, Aborts: 1},
 			"deleted":           {Edits: 1, Failures: 1, Deletions: 1},
+			"ended":             {Edits: 1, Ends: 1},
 		} {
 			w.Budget = budget
 			out[mode+", "+what] = w
 		}
 	}
 	both := modes["canary by route"]
+	both.Budget = Budget{Edits: 1, Aborts: 1, Ends: 1}
+	out["canary by route, aborted and ended"] = both
 	both.Budget = Budget{Edits: 2, Aborts: 1}
 	out["canary by route, changed and aborted"] = both
 	return out
@@ -88,6 +92,19 @@ func addThree(out map[string]World, spec planner.Spec) {
 		"dying":   {Edits: 1, Deaths: initialDeaths},
 	} {
 		out["canary by route, two pods at the least, "+what] = World{Spec: spec, Services: true, Budget: budget}
+	}
+}
+
+// addAccidents adds worlds with one replica in which the Rollout is deleted and something of it besides.
+func addAccidents(out, modes map[string]World) {
+	for mode, w := range modes {
+		w.Spec.Replicas, w.Spec.Unavailable, w.Spec.ScaleDownDelay = 1, min(1, w.Spec.Unavailable), 0
+		w.Spec.Steps = slices.Clone(w.Spec.Steps)
+		for i := range w.Spec.Steps {
+			w.Spec.Steps[i].Gates = nil
+		}
+		w.Budget = Budget{Edits: 1, Deletions: 1, Ends: 1}
+		out[mode+", ended by accident"] = w
 	}
 }
 
@@ -208,6 +225,14 @@ func faultsInTraffic() map[string]fault {
 				p.Actions = append(p.Actions, planner.PointService{Role: planner.Active, Revision: s.State.Candidate})
 			}
 		}), "SELECTOR"},
+		"a deletion that forgets the selector": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			p.Left = s.Leaving != nil && s.Route.Weight == 0
+		}), "DETACH"},
+		"a deletion that lets a candidate in": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.Leaving != nil && s.Active.Revision != "" {
+				p.Actions = []planner.Action{planner.PointService{Role: planner.Active}}
+			}
+		}), "WIDENED"},
 		"a weight that is never put back": {"canary by route, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
 			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool { return a == planner.SetWeight{Tenths: 0} })
 		}), "STUCK"},

@@ -36,6 +36,7 @@ func writeInvariants() []invariant {
 		{"ABORT-STICKY", "After an abort no write raises the traffic or the size of the aborted revision.", abortSticky},
 		{"ONE-RS", "There is at most one ReplicaSet for a revision.", oneRS},
 		{"BUDGET", "Behind one Service, pods stay within replicas + surge and replicas − unavailable.", budget},
+		{"WIDENED", "The active Service selects every pod only when those that should have no traffic are gone.", widened},
 		{"DELETE-SAFE", "A ReplicaSet is deleted only without pods, unselected, and neither stable nor candidate.", deleteSafe},
 	}
 }
@@ -83,7 +84,7 @@ func (w *World) least(share int32) int32 {
 
 func noEmpty(before, after *World, a planner.Action) string {
 	set, ok := a.(planner.SetWeight)
-	if !ok || after.Spec.Replicas == 0 {
+	if !ok || after.Spec.Replicas == 0 || after.Leaving.Asked && after.outwaited() {
 		return ""
 	}
 	raised, share := after.Standby, set.Tenths
@@ -193,6 +194,9 @@ func selector(before, after *World, a planner.Action) string {
 	point, ok := a.(planner.PointService)
 	if !ok || before.Spec.Mode == planner.Ratio {
 		return ""
+	}
+	if point.Revision == "" && point.Role == planner.Active {
+		return "" // WIDENED looks at it
 	}
 	switchable := before.Spec.Mode == planner.Switch || before.Active.Selects == 0
 	if point.Role == planner.Active && switchable {
@@ -318,6 +322,7 @@ func passInvariants(w *World, s planner.Snapshot, plan, again planner.Plan) []Vi
 	add("ABORT-NOW", abortNow(w, s, plan))
 	add("STEP-MONO", stepMono(w, plan))
 	add("QUIET", quiet(s, plan))
+	add("DETACH", detached(w, plan))
 	return out
 }
 

@@ -143,6 +143,14 @@ func stories() map[string]story {
 				w.Spec.Steps[0].Gates = nil
 			}),
 		},
+		"deleted": {
+			"Somebody deletes the Rollout at its first step.", manual,
+			at(v1alpha1.ReasonAwaitingPromotion, "the rollout is deleted", end(false)),
+		},
+		"deleted-without-its-pods": {
+			"Somebody deletes the Rollout at its first step, and its pods are to stay.", canarySpec(false),
+			at(v1alpha1.ReasonWaitingForPause, "the rollout is deleted without its pods", end(true)),
+		},
 		"returned": {
 			"The template of stable comes back at the first step.", manual,
 			at(v1alpha1.ReasonAwaitingPromotion, "the template becomes v1", func(w *World) { w.Target = 0 }),
@@ -189,6 +197,11 @@ func rollbackAborted() func(*World, planner.Plan) string {
 		}
 		return goesBack(w, plan)
 	}
+}
+
+// end deletes the Rollout.
+func end(orphan bool) func(*World) {
+	return func(w *World) { w.Leaving = Leaving{Asked: true, Orphan: orphan, At: w.Clock} }
 }
 
 // loseStable deletes the ReplicaSet of stable when an analysis runs, which then fails, and writes another template when

@@ -56,6 +56,8 @@ type Budget struct {
 	Scales int
 	// Deletions are ReplicaSets and standby Services that somebody deletes by hand.
 	Deletions int
+	// Ends are deletions of the Rollout itself.
+	Ends int
 }
 
 // World is the whole truth at one moment.
@@ -85,8 +87,12 @@ type World struct {
 	Clock time.Duration
 	// Budget is what may still happen.
 	Budget Budget
-	// Services says that the Rollout has Services at all.
-	Services bool
+	// Services says that the Rollout has Services at all, and Twin that the standby is one that it has made.
+	Services, Twin bool
+	// Referred says that the route names the standby Service.
+	Referred bool
+	// Leaving is the end of the Rollout.
+	Leaving Leaving
 }
 
 // Name is the hash of a revision by its index.
@@ -112,6 +118,7 @@ func (w *World) Snapshot() planner.Snapshot {
 		Command:       w.Command,
 		LastCommandID: w.Answered,
 		Route:         planner.Route{Weight: w.Weight, Accepted: w.Weight == w.Programmed},
+		Leaving:       w.Leaving.observed(w),
 	}
 	for i, set := range w.Sets {
 		if set.Exists {
@@ -156,14 +163,15 @@ func (w *World) key() string {
 		k.flags(s.Exists)
 		k.numbers(int64(s.Selects), int64(s.Endpoints[0]), int64(s.Endpoints[1]), int64(s.Endpoints[2]))
 	}
-	k.flags(w.Standby.Fresh)
+	k.flags(w.Standby.Fresh, w.Twin, w.Referred, w.Leaving.Asked, w.Leaving.Orphan, w.Leaving.Gone, w.Leaving.Forced,
+		w.Leaving.Asked && w.outwaited())
 	k.numbers(int64(min(w.Clock-w.Standby.Since, w.Spec.Settle)))
 	for _, a := range w.Analyses {
 		k.words(a.Gate, string(a.Phase))
 		k.flags(a.EndedAt.After(w.State.PromotedAt.Time))
 	}
 	b, st := w.Budget, w.State
-	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Deletions} {
+	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Deletions, b.Ends} {
 		k.numbers(int64(n))
 	}
 	k.words(w.Command.ID, w.Command.Revision, string(st.Stage), st.Stable, st.Candidate, st.Reason)

@@ -1,0 +1,145 @@
+package planner
+
+import (
+	"time"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Leaving is what there is to know about the end of a Rollout that is being deleted. It ends with all traffic on available
+// pods, on the active Service as it was before there was a Rollout, and with nothing of ours in Services and routes.
+type Leaving struct {
+	// Since is when the deletion was asked for.
+	Since time.Time
+	// Orphan says that the pods stay when the Rollout is gone.
+	Orphan bool
+	// Twin says that the standby Service is ours: it goes with the Rollout.
+	Twin bool
+	// Referred says that a managed route names the standby Service.
+	Referred bool
+	// Forced says that the way there is barred: what can be done is to be done at once.
+	Forced bool
+}
+
+// leavingPatience is how long the deletion of a Rollout waits for pods and gateways when the pods go anyway. Where they
+// stay, it waits for the progress deadline.
+const leavingPatience = time.Minute
+
+// leave takes leave. Traffic goes to stable behind the active Service, as in an abort; what should have no traffic goes; and
+// then the active Service selects every pod, as its owner wrote it. Nothing is waited for that is not there: a Service or a
+// route that is gone, or a stable of which nothing is ready.
+func (p *pass) leave() {
+	p.Spec.Paused = false // the hold is over with the Rollout
+	hurry := p.outOfPatience()
+	if !hurry && p.revision(p.state.Stable).Ready > 0 && !(p.comesHome() && p.othersLeave()) {
+		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to %s", p.state.Stable)
+		p.plan.Why.Reason = v1alpha1.ReasonLeaving
+		return
+	}
+	p.letGo(hurry)
+}
+
+// outOfPatience says whether there is nothing to wait for any more.
+func (p *pass) outOfPatience() bool {
+	patience := p.Spec.Deadline
+	if !p.Leaving.Orphan {
+		patience = min(patience, leavingPatience)
+	}
+	until := p.Leaving.Since.Add(patience)
+	if p.Leaving.Forced || !p.Now.Before(until) {
+		return true
+	}
+	p.wakeAt(until)
+	return false
+}
+
+// comesHome brings all traffic to stable, with all its pods where they are to stay.
+func (p *pass) comesHome() bool {
+	stable := p.state.Stable
+	pinned := p.Active.Found && p.Active.Revision != ""
+	switch {
+	case p.Spec.Mode == Ratio && !pinned && p.Leaving.Orphan:
+		return p.rollBack()
+	case p.Spec.Mode == Ratio, !p.Active.Found, !pinned && p.Route.Weight == 0, !pinned && p.Spec.Mode == Switch:
+		return true
+	case p.Spec.Mode == Routed && !p.Standby.Found && p.Active.Revision != stable:
+		return true // what the weight is on is gone, and cannot help
+	}
+	if p.Leaving.Orphan || p.Spec.Proportional {
+		p.size(stable, p.Spec.Replicas, false)
+	}
+	return p.settleOn(stable, demand{urgent: true})
+}
+
+// othersLeave ends the pods of every other revision before the active Service selects the pods of all. Where it does so
+// already, they have traffic as it is.
+func (p *pass) othersLeave() bool {
+	if !p.Active.Found || p.Active.Revision != p.state.Stable {
+		return true
+	}
+	if p.Active.ready(p.state.Stable) < p.one() {
+		return false
+	}
+	left := int32(0)
+	for _, r := range p.Revisions {
+		if r.Hash == p.state.Stable {
+			continue
+		}
+		left += r.Created + r.Desired
+		if r.Desired > 0 {
+			p.do(ScaleRevision{Revision: r.Hash, Replicas: 0})
+		}
+	}
+	if left > 0 {
+		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: pods that have no traffic go before service %s selects all",
+			p.Active.Name)
+	}
+	return left == 0
+}
+
+// letGo takes what is ours out of Services and routes, the routes when the active Service has endpoints that are ready.
+// When nothing is left, the Rollout may go.
+func (p *pass) letGo(hurry bool) {
+	p.plan.Why = Why{}
+	p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: service %s selects its pods as it did before", p.Active.Name)
+	p.widen()
+	serves := hurry || p.serves()
+	switch {
+	case len(p.plan.Actions) > 0 || !serves:
+		return
+	case p.Spec.Mode == Routed && p.Route.Weight != 0:
+		p.setWeight(0)
+	case p.Spec.Mode == Routed && !p.calm(p.Route.Accepted) && !hurry:
+	case p.Leaving.Referred && p.Leaving.Twin:
+		p.do(DetachStandby{})
+	default:
+		p.plan.Left = true
+	}
+}
+
+// widen makes the Services that stay select the pods of every revision.
+func (p *pass) widen() {
+	if p.Active.Found && p.Active.Revision != "" {
+		p.point(Active, "")
+	}
+	if p.Standby.Found && p.Standby.Revision != "" && !p.Leaving.Twin {
+		p.point(Standby, "")
+	}
+	for _, a := range p.Analyses {
+		if p.Leaving.Orphan && !a.Phase.Ended() {
+			p.do(StopAnalysis{Name: a.Name})
+		}
+	}
+}
+
+// serves says whether the active Service has a ready endpoint, or nothing is there that could be one.
+func (p *pass) serves() bool {
+	ready := false
+	for _, r := range p.Revisions {
+		if min(p.Active.ready(r.Hash), r.Ready) > 0 {
+			return true
+		}
+		ready = ready || r.Ready > 0
+	}
+	return !ready || !p.Active.Found
+}
