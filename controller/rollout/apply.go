@@ -47,6 +47,8 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 		return r.pointService(ctx, w, a)
 	case planner.SetWeight:
 		return r.setWeight(ctx, w, a)
+	case planner.DetachStandby:
+		return r.detachStandby(ctx, w)
 	case planner.StartAnalysis:
 		return r.startAnalysis(ctx, w, a)
 	case planner.StopAnalysis:
@@ -64,6 +66,14 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 		return nil
 	}
 	return w.router.Apply(ctx, w.target, a.Tenths)
+}
+
+// detachStandby takes the standby Service out of every route.
+func (r *Reconciler) detachStandby(ctx context.Context, w *world) error {
+	if w.router == nil {
+		return nil
+	}
+	return w.router.Detach(ctx, w.target)
 }
 
 // follow brings about what needs no decision, after the actions, so that nothing waits for it. An object that an action

@@ -199,9 +199,7 @@ func TestNothingIsRememberedAtRest(t *testing.T) {
 	if _, err := h.pass(); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.base.Delete(t.Context(), h.rollout()); err != nil {
-		t.Fatal(err)
-	}
+	h.end()
 	if _, err := h.pass(); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,8 @@ type world struct {
 	// router and target share traffic by routes; router is nil when the spec names no routes, or the cluster serves none.
 	router trafficrouting.Router
 	target trafficrouting.Target
+	// attached says that a route names the standby Service beside the active one.
+	attached bool
 	// badCommand is the answer to a command that cannot be read; nil when there is none.
 	badCommand *v1alpha1.CommandStatus
 	// retry is when to look again at something that no watch tells of; 0 when there is no such thing.
@@ -60,6 +62,9 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 		if err := part(ctx, w); err != nil {
 			return nil, err
 		}
+	}
+	if rollout.DeletionTimestamp != nil {
+		w.observeLeaving()
 	}
 	return w, nil
 }

@@ -41,6 +41,7 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, w *world) error {
 	if err := r.observeOrphans(ctx, w); err != nil {
 		return err
 	}
+	w.keepOrphaned()
 	for hash, rs := range w.replicaSets {
 		w.snapshot.Revisions = append(w.snapshot.Revisions, observedRevision(hash, rs))
 	}

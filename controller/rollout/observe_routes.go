@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 const (
@@ -45,11 +46,15 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	if w.router, w.target, err = r.routers.For(w.rollout.Namespace, spec); err != nil {
 		return err
 	}
-	observed, err := w.router.Observe(ctx, w.target)
+	observe := func() (trafficrouting.Observed, error) { return w.router.Observe(ctx, w.target) }
+	if w.rollout.DeletionTimestamp != nil {
+		observe = func() (trafficrouting.Observed, error) { return r.usableRoutes(ctx, w) }
+	}
+	observed, err := observe()
 	if err != nil {
 		return err
 	}
-	w.target.Versions = observed.Versions
+	w.target.Versions, w.attached = observed.Versions, observed.Attached
 	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted}
 	for _, p := range observed.Problems {
 		w.problem(p.Reason, p.Field, p.Message)

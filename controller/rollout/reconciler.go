@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-dev/sluice/analysis"
@@ -35,7 +36,7 @@ import (
 
 // The permissions that the controller needs, and no others.
 //
-// +kubebuilder:rbac:groups=sluice.dev,resources=rollouts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=sluice.dev,resources=rollouts,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=sluice.dev,resources=rollouts/status,verbs=get;patch
 // +kubebuilder:rbac:groups=sluice.dev,resources=rollouts/finalizers,verbs=update
 // +kubebuilder:rbac:groups=sluice.dev,resources=analysistemplates;clusteranalysistemplates,verbs=get;list;watch
@@ -124,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if rollout.DeletionTimestamp != nil {
+	if rollout.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(rollout, v1alpha1.FinalizerTraffic) {
 		return reconcile.Result{}, nil // what it owns goes with it
 	}
 	if wait, err := r.writes.behind(ctx, req.NamespacedName); wait > 0 || err != nil {
@@ -133,6 +134,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	w, err := r.observe(ctx, rollout)
 	if err != nil {
 		return quiet(err)
+	}
+	if w.snapshot.Leaving != nil {
+		return r.leave(ctx, w)
 	}
 	plan := r.next(w.snapshot)
 	retry, err := r.carryOut(ctx, w, &plan)
@@ -155,6 +159,9 @@ func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan)
 	if err == nil {
 		err = r.follow(ctx, w, plan.Actions)
 	}
+	if err == nil {
+		err = r.keepFinalizer(ctx, w)
+	}
 	var no *refused
 	if errors.As(err, &no) {
 		*plan = planner.Blocked(w.snapshot, no.problem)
@@ -172,7 +179,10 @@ func (r *Reconciler) prepare(ctx context.Context, w *world, plan *planner.Plan) 
 	if plan.State.Stage == v1alpha1.StageRetreating {
 		return nil
 	}
-	return r.adopt(ctx, w)
+	if err := r.adopt(ctx, w); err != nil || w.rollout.Spec.Services == nil {
+		return err
+	}
+	return r.keepFinalizer(ctx, w)
 }
 
 // quiet turns what passes by itself into another look, and leaves the rest an error, which is logged and tried again

@@ -1,0 +1,176 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/controller/revision"
+	"github.com/sluice-dev/sluice/trafficrouting"
+)
+
+// A Rollout that moves traffic has a finalizer, so that Services and routes can be put back before it is gone. Nothing
+// that a person would have to mend holds its deletion up.
+
+// keepFinalizer puts the finalizer on a Rollout with Services, and takes it off one whose spec names none any more.
+func (r *Reconciler) keepFinalizer(ctx context.Context, w *world) error {
+	has, wants := controllerutil.ContainsFinalizer(w.rollout, v1alpha1.FinalizerTraffic), w.rollout.Spec.Services != nil
+	if has == wants || !wants && w.snapshot.State.Stage != v1alpha1.StageIdle {
+		return nil
+	}
+	what := "add the finalizer " + v1alpha1.FinalizerTraffic
+	finalizers := append(slices.Clone(w.rollout.Finalizers), v1alpha1.FinalizerTraffic)
+	if !wants {
+		what = "remove the finalizer " + v1alpha1.FinalizerTraffic
+		finalizers = withoutFinalizer(w.rollout)
+	}
+	return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Field: "metadata.finalizers"}, what,
+		r.writeFinalizers(ctx, w, finalizers))
+}
+
+func withoutFinalizer(rollout *v1alpha1.Rollout) []string {
+	return slices.DeleteFunc(slices.Clone(rollout.Finalizers), func(f string) bool { return f == v1alpha1.FinalizerTraffic })
+}
+
+// writeFinalizers writes the finalizers, and goes on with the Rollout at the version that it has then.
+func (r *Reconciler) writeFinalizers(ctx context.Context, w *world, finalizers []string) error {
+	changed := w.rollout.DeepCopy()
+	changed.Finalizers = finalizers
+	patch := client.MergeFromWithOptions(w.rollout, client.MergeFromWithOptimisticLock{})
+	if err := r.writes.Patch(ctx, changed, patch); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	w.rollout.Finalizers, w.rollout.ResourceVersion = changed.Finalizers, changed.ResourceVersion
+	return nil
+}
+
+// leave is one pass over a Rollout that is being deleted.
+func (r *Reconciler) leave(ctx context.Context, w *world) (reconcile.Result, error) {
+	plan := r.next(w.snapshot)
+	err := r.apply(ctx, w, plan.Actions)
+	var barred *refused
+	if errors.As(err, &barred) {
+		r.emit(w.rollout, planner.Event{Warning: true, Reason: barred.problem.Reason, Message: barred.problem.Message})
+		plan, err = r.force(ctx, w)
+	}
+	switch {
+	case err != nil:
+		return quiet(err)
+	case plan.Left:
+		if err := r.releaseUnnamed(ctx, w); err != nil && !refusal(err) {
+			return quiet(err)
+		}
+		return quiet(r.writeFinalizers(ctx, w, withoutFinalizer(w.rollout)))
+	}
+	if err := r.record(ctx, w, plan); err != nil {
+		return quiet(err)
+	}
+	return reconcile.Result{RequeueAfter: sooner(w.retry, w.snapshot.Now, plan.WakeAt)}, nil
+}
+
+// force does what can be done when the API server refuses one of the writes: each of the last ones on its own.
+func (r *Reconciler) force(ctx context.Context, w *world) (planner.Plan, error) {
+	w.snapshot.Leaving.Forced = true
+	w.target.Versions = nil
+	for range lastWrites {
+		plan := r.next(w.snapshot)
+		for _, action := range plan.Actions {
+			if err := r.perform(ctx, w, action); err != nil && !refusal(err) && !apierrors.IsConflict(err) {
+				return plan, err
+			}
+			w.pretend(action)
+		}
+	}
+	return planner.Plan{Left: true}, nil
+}
+
+// lastWrites is how many plans it takes at the most until nothing is left: Services, weight and routes, one after another.
+const lastWrites = 3
+
+// pretend changes a snapshot as if an action had been observed.
+func (w *world) pretend(action planner.Action) {
+	switch a := action.(type) {
+	case planner.PointService:
+		if a.Role == planner.Active {
+			w.snapshot.Active.Revision = a.Revision
+		} else {
+			w.snapshot.Standby.Revision = a.Revision
+		}
+	case planner.SetWeight:
+		w.snapshot.Route.Weight = a.Tenths
+	case planner.DetachStandby:
+		w.snapshot.Leaving.Referred = false
+	}
+}
+
+// observeLeaving adds what only the end of a Rollout has to know.
+func (w *world) observeLeaving() {
+	w.snapshot.Problems = nil // what a person would have to mend is not waited for
+	leaving := &planner.Leaving{
+		Since:    w.rollout.DeletionTimestamp.Time,
+		Orphan:   controllerutil.ContainsFinalizer(w.rollout, metav1.FinalizerOrphanDependents),
+		Twin:     w.standby == nil || w.ownsStandby() || w.madeStandby(),
+		Referred: w.attached,
+	}
+	for _, rs := range w.replicaSets {
+		leaving.Orphan = leaving.Orphan || !metav1.IsControlledBy(rs, w.rollout)
+	}
+	w.snapshot.Leaving = leaving
+}
+
+// madeStandby says whether the standby Service is one that we made and that nobody owns any more, as the pods are to stay.
+func (w *world) madeStandby() bool {
+	return w.standby != nil && metav1.GetControllerOf(w.standby) == nil &&
+		w.standby.Labels[v1alpha1.LabelRollout] == revision.LabelValue(w.rollout.Name)
+}
+
+// keepOrphaned counts as ours the ReplicaSets that were, until the garbage collector took that out: a Rollout that is
+// deleted without its pods loses them at once.
+func (w *world) keepOrphaned() {
+	if w.rollout.DeletionTimestamp == nil {
+		return
+	}
+	for _, rs := range w.orphans {
+		if rs.Annotations[v1alpha1.AnnotationRevisionNumber] != "" {
+			w.replicaSets[revisionOf(rs)] = rs
+		}
+	}
+}
+
+// usableRoutes are the routes that can be written, and what they say. One that is gone, or that a gateway refuses, is not
+// waited for.
+func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting.Observed, error) {
+	all := trafficrouting.Observed{Accepted: true}
+	var usable []v1alpha1.RouteReference
+	for _, ref := range w.target.Routes {
+		one := w.target
+		one.Routes = []v1alpha1.RouteReference{ref}
+		observed, err := w.router.Observe(ctx, one)
+		if err != nil {
+			return all, err
+		}
+		barred := func(p trafficrouting.Problem) bool { return p.Reason != v1alpha1.ReasonRouteNotAccepted }
+		if slices.ContainsFunc(observed.Problems, barred) && observed.Weight == trafficrouting.WeightUnknown {
+			log.FromContext(ctx).Info("a route cannot be put back", "route", ref.Name, "problem", observed.Problems[0].Message)
+			continue
+		}
+		if len(usable) > 0 && observed.Weight != all.Weight {
+			observed.Weight = trafficrouting.WeightUnknown
+		}
+		usable = append(usable, ref)
+		all.Weight, all.Attached = observed.Weight, all.Attached || observed.Attached
+		all.Accepted = all.Accepted && (observed.Accepted || len(observed.Problems) > 0)
+		all.Versions = append(all.Versions, observed.Versions...)
+	}
+	w.target.Routes = usable
+	return all, nil
+}
