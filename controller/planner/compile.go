@@ -67,6 +67,10 @@ const WhatTheWeightNeeds int32 = -1
 // AllReplicas, as the replicas of a step, asks for as many pods as the Rollout has replicas.
 const AllReplicas int32 = -2
 
+// StepAt is the index of the step that a release is at: the last one when the list became shorter than what it had
+// reached. What it had reached stays in its state, so that it never goes back.
+func (s Spec) StepAt(reached int32) int32 { return min(reached, int32(len(s.Steps))-1) }
+
 // Step is a target share of traffic, the capacity it needs, and the gates before the next step.
 type Step struct {
 	// Weight of the candidate in tenths of a percent, 0 to 1000.

@@ -233,10 +233,8 @@ func (p Problem) ofTraffic() bool {
 	return true
 }
 
-// step is the current step, and the last one when the list became shorter.
-func (p *pass) step() Step {
-	return p.Spec.Steps[min(int(p.state.Step), len(p.Spec.Steps)-1)]
-}
+// step is the current step.
+func (p *pass) step() Step { return p.Spec.Steps[p.Spec.StepAt(p.state.Step)] }
 
 // position is where a release is, for people: "step 2/4", or "the rollback", which has no steps.
 func (p *pass) position() string {

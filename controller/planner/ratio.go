@@ -25,7 +25,7 @@ func (p *pass) reachRatio(step Step) bool {
 // before: gates begin when the share is the one that the step asks for. Once they have begun, and at any other step, a pod
 // that stable lacks holds up nothing: it may be why there is a new revision.
 func (p *pass) comesBack(want sizes) bool {
-	i := min(int(p.state.Step), len(p.Spec.Steps)-1)
+	i := p.Spec.StepAt(p.state.Step)
 	falls := i > 0 && p.Spec.Steps[i].Weight < p.Spec.Steps[i-1].Weight
 	stable := p.revision(p.state.Stable)
 	if !falls || p.state.Stage != v1alpha1.StageStepping || !p.state.GatesAt.IsZero() || stable.steady() >= want.stable {

@@ -70,7 +70,7 @@ func (p *pass) shrunk(share int32) int32 {
 
 // lastShare is the share of stable at the last step so far that leaves it one.
 func (p *pass) lastShare() int32 {
-	for i := min(int(p.state.Step), len(p.Spec.Steps)-1); i >= 0; i-- {
+	for i := p.Spec.StepAt(p.state.Step); i >= 0; i-- {
 		if weight := p.Spec.Steps[i].Weight; weight < FullWeight {
 			return FullWeight - weight
 		}

@@ -127,13 +127,13 @@ func (p *pass) start(revision string) {
 
 // advance takes the next step, or goes on to the promotion after the last.
 func (p *pass) advance() {
-	p.state.Step++
 	p.state.GatesAt, p.state.ProgressAt = metav1.MicroTime{}, metav1.MicroTime{}
 	p.state.ProgressMark, p.state.PromotedAt = 0, metav1.MicroTime{}
-	if int(p.state.Step) >= len(p.Spec.Steps) {
-		p.state.Step = int32(len(p.Spec.Steps)) - 1
+	if int(p.state.Step)+1 >= len(p.Spec.Steps) {
 		p.state.Stage = v1alpha1.StagePromoting
+		return
 	}
+	p.state.Step++
 }
 
 // retreat sends all traffic back to stable, for a reason.

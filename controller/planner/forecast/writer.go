@@ -38,10 +38,11 @@ func newWriter(c *cluster) *writer {
 // look writes down what a plan says about the cluster as it is, before the plan is carried out.
 func (w *writer) look(plan planner.Plan) {
 	if w.reaches(plan) {
-		step := w.Spec.Steps[w.State.Step]
+		at := w.Spec.StepAt(w.State.Step)
+		step := w.Spec.Steps[at]
 		w.reached = place{w.State.Attempt, w.State.Step}
 		w.add(Step{
-			Name: fmt.Sprintf("%d/%d", w.State.Step+1, len(w.Spec.Steps)), Revision: w.State.Candidate,
+			Name: fmt.Sprintf("%d/%d", at+1, len(w.Spec.Steps)), Revision: w.State.Candidate,
 			Weight: v1alpha1.FormatWeight(step.Weight), Share: v1alpha1.FormatWeight(max(0, plan.Weight)), Gates: w.gates(step),
 		})
 	}

@@ -190,6 +190,9 @@ func (w World) edits() []successor {
 		n.Spec.Paused = !w.Spec.Paused
 		out = append(out, successor{n, fmt.Sprintf("spec.paused becomes %v", n.Spec.Paused)})
 	}
+	if w.Budget.Respecs > 0 {
+		out = append(out, w.respecs()...)
+	}
 	if w.Budget.Scales > 0 {
 		for _, d := range []int32{-1, 1} {
 			n := w
@@ -200,6 +203,37 @@ func (w World) edits() []successor {
 			}
 			out = append(out, successor{n, fmt.Sprintf("spec.replicas becomes %d", n.Spec.Replicas)})
 		}
+	}
+	return out
+}
+
+// respecs are edits of the steps, at any time: more of them, fewer, without gates, and with an analysis at each.
+func (w World) respecs() []successor {
+	var bare, measured []planner.Step
+	for i, step := range w.Spec.Steps {
+		step.Gates = nil
+		bare = append(bare, step)
+		step.Gates = []planner.Gate{{Kind: planner.AnalysisGate, Name: planner.StepGate(i)}}
+		measured = append(measured, step)
+	}
+	last := planner.Step{
+		Weight: 900, Replicas: planner.WhatTheWeightNeeds,
+		Gates: []planner.Gate{{Kind: planner.PauseGate, Duration: tick}},
+	}
+	var out []successor
+	for _, edit := range []struct {
+		what  string
+		steps []planner.Step
+	}{
+		{"a step is added", append(slices.Clone(w.Spec.Steps), last)},
+		{"the last step is removed", w.Spec.Steps[:max(1, len(w.Spec.Steps)-1)]},
+		{"the gates are removed", bare},
+		{"each step gets an analysis", measured},
+	} {
+		n := w
+		n.Budget.Respecs--
+		n.Spec.Steps, n.Respecified = edit.steps, true
+		out = append(out, successor{n, edit.what})
 	}
 	return out
 }

@@ -71,6 +71,12 @@ func scenarios() map[string]World {
 			out[mode+", "+what] = w
 		}
 	}
+	for _, mode := range []string{"canary by route", "canary by route, stable proportional", "canary by ratio"} {
+		w := modes[mode]
+		w.Spec.Steps = append(slices.Clone(w.Spec.Steps), planner.Step{Weight: 750, Replicas: planner.WhatTheWeightNeeds})
+		w.Budget = Budget{Edits: 1, Respecs: 1}
+		out[mode+", its steps edited"] = w
+	}
 	both := modes["canary by route"]
 	both.Budget = Budget{Edits: 1, Aborts: 1, Ends: 1}
 	out["canary by route, aborted and ended"] = both
@@ -256,6 +262,11 @@ func faultsInPods() map[string]fault {
 				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Stable, Replicas: 4})
 			}
 		}), "BUDGET"},
+		"a step left too early": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping && p.Why.Reason == v1alpha1.ReasonWaitingForAnalysis {
+				p.State.Stage = v1alpha1.StagePromoting
+			}
+		}), "GATE"},
 		"a ReplicaSet twice": {"rolling update, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			p.Actions = append(p.Actions, planner.CreateRevision{Revision: s.State.Stable, Replicas: 1})
 		}), "ONE-RS"},

@@ -321,6 +321,7 @@ func passInvariants(w *World, s planner.Snapshot, plan, again planner.Plan) []Vi
 	add("TOTAL", deterministic(plan, again))
 	add("ABORT-NOW", abortNow(w, s, plan))
 	add("STEP-MONO", stepMono(w, plan))
+	add("GATE", gate(w, plan))
 	add("QUIET", quiet(s, plan))
 	add("DETACH", detached(w, plan))
 	return out
@@ -386,4 +387,44 @@ func stepMono(w *World, plan planner.Plan) string {
 		return fmt.Sprintf("step %d after %d", plan.State.Step+1, w.State.Step+1)
 	}
 	return ""
+}
+
+// gate: a step is left only when its traffic is in place and all its gates hold, or a person skips what is left of it.
+func gate(w *World, plan planner.Plan) string {
+	if !leaves(w, plan) || plan.State.Full || plan.Command != nil && plan.Command.Action == v1alpha1.ActionSkipStep {
+		return ""
+	}
+	step := w.Spec.Steps[min(int(w.State.Step), len(w.Spec.Steps)-1)]
+	if w.Spec.Mode == planner.Routed && (w.Weight != step.Weight || w.Programmed != step.Weight) {
+		return fmt.Sprintf("a step of weight %d is left at weight %d", step.Weight, w.Weight)
+	}
+	promoted := plan.Command != nil || !w.State.PromotedAt.IsZero()
+	for _, g := range step.Gates {
+		if !promoted && !w.holds(g) {
+			return fmt.Sprintf("step %d is left at its %s", w.State.Step+1, g.Kind)
+		}
+	}
+	return ""
+}
+
+// leaves says whether a plan goes on from a step.
+func leaves(w *World, plan planner.Plan) bool {
+	return w.State.Stage == v1alpha1.StageStepping && plan.State.Attempt == w.State.Attempt &&
+		(plan.State.Step > w.State.Step || plan.State.Stage == v1alpha1.StagePromoting)
+}
+
+// holds says whether a gate holds without a person.
+func (w *World) holds(g planner.Gate) bool {
+	switch g.Kind {
+	case planner.PauseGate:
+		return !w.State.GatesAt.IsZero() && w.age(w.State.GatesAt.Time) >= int64(min(g.Duration, w.Spec.Deadline))
+	case planner.AnalysisGate:
+		for _, a := range w.Analyses {
+			if a.Gate == g.Name && w.AnalysesOf == w.State.Attempt {
+				return a.Phase == v1alpha1.AnalysisPassed
+			}
+		}
+	case planner.PersonGate:
+	}
+	return false
 }

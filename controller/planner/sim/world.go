@@ -54,6 +54,8 @@ type Budget struct {
 	Deadlines int
 	// Scales are changes of spec.replicas, by one up or down.
 	Scales int
+	// Respecs are edits of the steps.
+	Respecs int
 	// Deletions are ReplicaSets and standby Services that somebody deletes by hand.
 	Deletions int
 	// Ends are deletions of the Rollout itself.
@@ -87,6 +89,8 @@ type World struct {
 	Clock time.Duration
 	// Budget is what may still happen.
 	Budget Budget
+	// Respecified says that the steps have been edited.
+	Respecified bool
 	// Services says that the Rollout has Services at all, and Twin that the standby is one that it has made.
 	Services, Twin bool
 	// Referred says that the route names the standby Service.
@@ -166,12 +170,17 @@ func (w *World) key() string {
 	k.flags(w.Standby.Fresh, w.Twin, w.Referred, w.Leaving.Asked, w.Leaving.Orphan, w.Leaving.Gone, w.Leaving.Forced,
 		w.Leaving.Asked && w.outwaited())
 	k.numbers(int64(min(w.Clock-w.Standby.Since, w.Spec.Settle)))
+	if w.Respecified {
+		for _, step := range w.Spec.Steps {
+			k.numbers(int64(step.Weight), int64(len(step.Gates)))
+		}
+	}
 	for _, a := range w.Analyses {
 		k.words(a.Gate, string(a.Phase))
 		k.flags(a.EndedAt.After(w.State.PromotedAt.Time))
 	}
 	b, st := w.Budget, w.State
-	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Deletions, b.Ends} {
+	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Respecs, b.Deletions, b.Ends} {
 		k.numbers(int64(n))
 	}
 	k.words(w.Command.ID, w.Command.Revision, string(st.Stage), st.Stable, st.Candidate, st.Reason)

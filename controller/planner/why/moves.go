@@ -160,10 +160,10 @@ func (v *view) pause() (time.Duration, bool) {
 
 // gates are those of the current step.
 func (v *view) gates() []planner.Gate {
-	if int(v.state.Step) >= len(v.steps) {
+	if len(v.steps) == 0 {
 		return nil
 	}
-	return v.steps[v.state.Step].Gates
+	return v.steps[min(int(v.state.Step), len(v.steps)-1)].Gates
 }
 
 // next says what comes after the current step.
