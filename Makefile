@@ -25,6 +25,7 @@ IMAGE ?= ghcr.io/sluice-dev/sluice:$(VERSION)
 # Images of the demonstration and the end-to-end tests; they are never pushed.
 APP_IMAGE ?= sluice.local/app:dev
 LOAD_IMAGE ?= sluice.local/load:dev
+METRICS_IMAGE ?= sluice.local/metrics:dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Where install.yaml is written.
@@ -153,6 +154,10 @@ images: image
 	@$(call pack,app,./test/app,$(APP_IMAGE),-ldflags '-s -w')
 	@$(call pack,load,./test/load,$(LOAD_IMAGE),-ldflags '-s -w')
 
+.PHONY: metrics-image
+metrics-image: bin/cluster
+	@$(call pack,metrics,./test/metrics,$(METRICS_IMAGE),-ldflags '-s -w')
+
 # $(call pack,name,package,image,flags[,flags of the image]) builds a static program and makes an image of it.
 define pack
 export GOOS=linux; $(call build,$(1) for linux,$(2),$(BIN)/linux/$(1),$(4)); \
@@ -223,13 +228,13 @@ assets: bin/cluster ## Build etcd and the API server, and print the folder for K
 
 # Six tests at a time: they wait for pods, pauses and measurements most of the time, on two cores too.
 .PHONY: e2e
-e2e: bin/cluster images bin/kubectl-sluice ## Run the end-to-end tests on a cluster of their own (KEEP=1 leaves it up, RUN=regexp picks).
+e2e: bin/cluster images metrics-image bin/kubectl-sluice ## Run the end-to-end tests on a cluster of their own (KEEP=1 leaves it up, RUN=regexp picks).
 	@$(if $(KEEP),,trap '$(LAUNCHER) down --name $(E2E_CLUSTER)' EXIT;) \
 	$(LAUNCHER) up --name $(E2E_CLUSTER) >/dev/null; \
 	export $$($(LAUNCHER) env --name $(E2E_CLUSTER)); \
 	$(LAUNCHER) load --name $(E2E_CLUSTER) $(IMAGES)/*.tar; $(install-sluice); \
 	LAUNCHER=$(LAUNCHER) KUBECTL_SLUICE=$(BIN)/kubectl-sluice APP_IMAGE=$(APP_IMAGE) LOAD_IMAGE=$(LOAD_IMAGE) \
-		$(GO) test -tags e2e ./test/e2e -count=1 -timeout 40m -parallel 6 -v $(if $(RUN),-run '$(RUN)') || { \
+		METRICS_IMAGE=$(METRICS_IMAGE) $(GO) test -tags e2e ./test/e2e -count=1 -timeout 40m -parallel 6 -v $(if $(RUN),-run '$(RUN)') || { \
 		status=$$?; \
 		echo '==> the last that the controller said'; \
 		$$KUBECTL -n sluice-system logs deployment/sluice-controller --tail=100 || true; \

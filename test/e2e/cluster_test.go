@@ -46,30 +46,33 @@ type cluster struct {
 	name string
 	// launcher is the program that starts and stops the parts of the cluster.
 	launcher string
-	// sluice is the plugin of kubectl.
-	sluice string
+	// kubectlPath is kubectl itself, and sluice its plugin.
+	kubectlPath string
+	sluice      string
 	// kubeconfig names the cluster to it.
 	kubeconfig string
 	// gateway is the URL at which pods reach the gateway.
 	gateway string
 	// auditLog is the file in which the API server writes down every request.
 	auditLog string
-	// appImage and loadImage are images that the node has.
-	appImage, loadImage string
+	// appImage, loadImage and metricsImage are images that the node has.
+	appImage, loadImage, metricsImage string
 }
 
 // connect reads where the cluster is from the environment, as `make e2e` sets it.
 func connect(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{
-		name:       needed(t, "CLUSTER"),
-		launcher:   needed(t, "LAUNCHER"),
-		sluice:     needed(t, "KUBECTL_SLUICE"),
-		kubeconfig: needed(t, "KUBECONFIG"),
-		gateway:    needed(t, "GATEWAY_INSIDE"),
-		auditLog:   needed(t, "AUDIT_LOG"),
-		appImage:   cmp.Or(os.Getenv("APP_IMAGE"), "sluice.local/app:dev"),
-		loadImage:  cmp.Or(os.Getenv("LOAD_IMAGE"), "sluice.local/load:dev"),
+		name:         needed(t, "CLUSTER"),
+		launcher:     needed(t, "LAUNCHER"),
+		kubectlPath:  needed(t, "KUBECTL"),
+		sluice:       needed(t, "KUBECTL_SLUICE"),
+		kubeconfig:   needed(t, "KUBECONFIG"),
+		gateway:      needed(t, "GATEWAY_INSIDE"),
+		auditLog:     needed(t, "AUDIT_LOG"),
+		appImage:     cmp.Or(os.Getenv("APP_IMAGE"), "sluice.local/app:dev"),
+		loadImage:    cmp.Or(os.Getenv("LOAD_IMAGE"), "sluice.local/load:dev"),
+		metricsImage: cmp.Or(os.Getenv("METRICS_IMAGE"), "sluice.local/metrics:dev"),
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
 	if err != nil {

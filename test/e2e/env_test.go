@@ -262,8 +262,8 @@ func containsAll(text string, fragments []string) bool {
 	return true
 }
 
-// kubectl runs kubectl sluice, and returns what it wrote and its exit code.
-func (e *env) kubectl(args ...string) (output string, code int) {
+// plugin runs kubectl sluice, and returns what it wrote and its exit code.
+func (e *env) plugin(args ...string) (output string, code int) {
 	e.t.Helper()
 	args = append(args, "--namespace", e.Namespace, "--kubeconfig", e.kubeconfig)
 	command := exec.CommandContext(e.t.Context(), e.sluice, args...)
@@ -278,7 +278,7 @@ func (e *env) kubectl(args ...string) (output string, code int) {
 // says runs kubectl sluice and holds its exit code and what it wrote.
 func (e *env) says(wantCode int, wantFragments []string, args ...string) {
 	e.t.Helper()
-	out, code := e.kubectl(args...)
+	out, code := e.plugin(args...)
 	if code != wantCode || !containsAll(out, wantFragments) {
 		e.t.Errorf("kubectl sluice %s: exit code %d, want %d, and output, want %q in it:\n%s", strings.Join(args, " "), code,
 			wantCode, wantFragments, out)
