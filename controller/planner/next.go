@@ -18,12 +18,16 @@ type pass struct {
 	sized map[string]int32
 	// broken says that the one sentence is a problem.
 	broken bool
+	// refused is the problem of a write that was refused in this very pass; nil when there is none.
+	refused *Problem
 }
 
 // Next decides what to do now. It never assumes that a write has worked: it advances only when a later snapshot shows
 // the result. Applying its plan and calling it again on the outcome adds nothing.
-func Next(s Snapshot) Plan {
-	p := &pass{Snapshot: s, state: s.State, sized: map[string]int32{}}
+func Next(s Snapshot) Plan { return next(s, nil) }
+
+func next(s Snapshot, refused *Problem) Plan {
+	p := &pass{Snapshot: s, state: s.State, sized: map[string]int32{}, refused: refused}
 	p.state.ScaleDowns = append([]v1alpha1.ScaleDown(nil), s.State.ScaleDowns...)
 	if s.Leaving != nil {
 		p.turnBack()
@@ -61,9 +65,18 @@ func Blocked(s Snapshot, problem Problem) Plan {
 		p.problem()
 		return p.finish()
 	}
-	plan := Next(s)
+	plan := next(s, &problem)
 	plan.Actions = nil
 	return plan
+}
+
+// tellOfRefusal says what stands in the way of a retreat. The retreat itself waits for no problem, and tells of none.
+func (p *pass) tellOfRefusal() {
+	if p.refused == nil || p.plan.Stalled || p.state.Stage != v1alpha1.StageRetreating {
+		return
+	}
+	p.plan.Why = Why{Reason: p.refused.Reason, Message: p.plan.Why.Message + ": " + p.refused.sentence()}
+	p.plan.Stalled, p.broken = true, true
 }
 
 // act does what the stage asks for. The way back comes before every other write.
@@ -95,6 +108,7 @@ func (p *pass) finish() Plan {
 	if p.plan.Why.Reason == "" {
 		p.why(v1alpha1.ReasonSettling, "the rollout %s", p.situation())
 	}
+	p.tellOfRefusal()
 	p.plan.State = p.state
 	p.plan.Weight = p.shownWeight()
 	p.plan.Phase = p.phase()

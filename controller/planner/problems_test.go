@@ -90,3 +90,24 @@ func TestAProblemIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestARefusedWayBackIsTold holds that a retreat whose write the API server refuses says both: why it goes back, and what
+// stands in the way. It is one event.
+func TestARefusedWayBackIsTold(t *testing.T) {
+	s := inStage(v1alpha1.StageRetreating)
+	s.Route.Weight = 250
+	s.State.Reason, s.State.Message = v1alpha1.ReasonAborted, "aborted by hand"
+	refusal := Problem{Reason: v1alpha1.ReasonWriteRefused, Message: "a webhook cannot be asked"}
+	plan := Blocked(s, refusal)
+	want := "aborted by hand; the weight of service web-standby is being set to 0%: a webhook cannot be asked"
+	if plan.Why.Reason != refusal.Reason || plan.Why.Message != want || !plan.Stalled || len(plan.Actions) > 0 {
+		t.Errorf("%+v, stalled %v, does %q; want the message %q", plan.Why, plan.Stalled, plan, want)
+	}
+	if len(plan.Events) != 1 || !plan.Events[0].Warning {
+		t.Errorf("the events are %v, want one warning", plan.Events)
+	}
+	s.LastReason, s.LastMessage = plan.Why.Reason, plan.Why.Message
+	if again := Blocked(s, refusal); len(again.Events) != 0 {
+		t.Errorf("told again: %v", again.Events)
+	}
+}
