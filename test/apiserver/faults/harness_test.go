@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -38,7 +39,9 @@ func canary() *builder.RolloutBuilder {
 		builder.Step().Weight("40").Pause(pause),
 		builder.Step().Weight("60").Pause(pause),
 		builder.Step().Weight("80").Hold(),
-	)
+	).With(func(r *v1alpha1.Rollout) {
+		r.Spec.Strategy.Canary.ScaleDownDelay = &metav1.Duration{Duration: time.Second}
+	})
 }
 
 // world has a canary, and a data plane that outlives every fault; controllers are started by the test.
