@@ -277,6 +277,9 @@ func TestB14ReplicasAndTemplateChangeTogether(t *testing.T) {
 	if released.State.Stage != v1alpha1.StageStepping {
 		t.Fatalf("stage %q: %s", released.State.Stage, released.Why.Message)
 	}
+	if len(released.Actions) > 0 {
+		t.Errorf("%v before the release is persisted", released.Actions)
+	}
 	ratio := func(s *Snapshot) { s.Spec.Mode, s.Spec.Surge, s.Active, s.Standby = Ratio, 1, Service{}, Service{} }
 	larger := func(change func(*Snapshot)) Snapshot {
 		return atStep(func(s *Snapshot) {

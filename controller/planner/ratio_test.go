@@ -20,6 +20,10 @@ func TestARollStaysWithinItsLimits(t *testing.T) {
 		"it is not available": {rolling(1, 0, serving("v1", 1, 4), Revision{Hash: "v2", Desired: 1, Created: 1, Ready: 1}), ""},
 		"one is on its way out": {rolling(1, 0, Revision{Hash: "v1", Desired: 3, Created: 4, Ready: 4, Available: 4},
 			serving("v2", 2, 1)), ""},
+		"what is not available goes first": {with(rolling(1, 0, serving("v1", 1, 3), serving("v2", 3, 1)), func(s *Snapshot) {
+			broken := Revision{Hash: "other", Number: 2, Desired: 1, Created: 1}
+			s.Revisions = []Revision{s.Revisions[0], broken, s.Revisions[1]}
+		}), "scale other to 0 pods"},
 		"one may be missing":        {rolling(0, 1, serving("v1", 1, 4), serving("v2", 2, 0)), "scale v1 to 3 pods"},
 		"one is missing already":    {rolling(0, 1, Revision{Hash: "v1", Desired: 4, Created: 4, Ready: 3, Available: 3}, serving("v2", 2, 0)), "scale v1 to 3 pods"},
 		"and cannot be taken twice": {rolling(0, 1, serving("v1", 1, 3), Revision{Hash: "v2", Desired: 1, Created: 1}), ""},

@@ -283,16 +283,14 @@ func TestB19TheSpecIsTheUsersAlone(t *testing.T) {
 	h := newStory(t)
 	before := h.rollout()
 	story(h)
-	for _, write := range h.writes {
-		if strings.Contains(write, "v1alpha1.Rollout/") && !strings.HasPrefix(write, "status ") {
-			t.Errorf("the controller wrote %q", write)
-		}
+	if n := strings.Count(strings.Join(h.writes, "\n"), "patch *v1alpha1.Rollout/"); n > 1 {
+		t.Errorf("the controller wrote the Rollout %d times, want once, for its finalizer", n)
 	}
 	after := h.rollout()
 	after.Spec.Template = before.Spec.Template // the story's releases
 	delete(after.Annotations, v1alpha1.AnnotationCommand)
-	if len(after.Annotations)+len(after.Labels)+len(after.Finalizers) > 0 {
-		t.Errorf("metadata %v %v %v", after.Annotations, after.Labels, after.Finalizers)
+	if diff := cmp.Diff([]string{v1alpha1.FinalizerTraffic}, after.Finalizers); diff != "" || len(after.Annotations)+len(after.Labels) > 0 {
+		t.Errorf("annotations %v, labels %v, finalizers %s", after.Annotations, after.Labels, diff)
 	}
 	if diff := cmp.Diff(before.Spec, after.Spec); diff != "" {
 		t.Errorf("the spec: %s", diff)
@@ -332,9 +330,23 @@ func TestB20AnEditedStrategyLeavesNothingHalfDone(t *testing.T) {
 			if diff := cmp.Diff(map[string]int32{imageV1: 0, imageV2: 4}, h.replicaSets()); diff != "" || h.weight() != 0 {
 				t.Errorf("weight %d, sizes %s", h.weight(), diff)
 			}
-			h.wantNoFinalizers()
+			h.wantFinalizers(v1alpha1.FinalizerTraffic)
+			h.end()
 		})
 	}
+	t.Run("no Services any more", func(t *testing.T) {
+		h := started(t, plain().Services("web").BlueGreen(), builder.Service(namespace, "web", "web"))
+		h.release(imageV2)
+		h.mustPass()
+		h.edit(func(r *v1alpha1.Rollout) {
+			r.Spec.Services = nil
+			r.Spec.Strategy = v1alpha1.Strategy{RollingUpdate: &v1alpha1.RollingUpdateStrategy{}}
+		})
+		h.settle()
+		h.wantHealthy()
+		h.wantFinalizers()
+		h.end()
+	})
 	t.Run("from Services of its own to one for all", func(t *testing.T) {
 		h := started(t, plain().Services("web").BlueGreen(), builder.Service(namespace, "web", "web"))
 		h.edit(func(r *v1alpha1.Rollout) {
@@ -350,9 +362,13 @@ func TestB20AnEditedStrategyLeavesNothingHalfDone(t *testing.T) {
 	})
 }
 
-func (h *harness) wantNoFinalizers() {
+// wantFinalizers holds that the Rollout has these, and that nothing else has any.
+func (h *harness) wantFinalizers(want ...string) {
 	h.t.Helper()
-	objects := []client.Object{h.rollout()}
+	if got := h.rollout().Finalizers; !slices.Equal(got, want) {
+		h.t.Errorf("the Rollout has finalizers %v, want %v", got, want)
+	}
+	var objects []client.Object
 	for _, rs := range h.listReplicaSets() {
 		objects = append(objects, &rs)
 	}
@@ -435,7 +451,7 @@ func TestB22NothingIsKeptOfWhatIsGone(t *testing.T) {
 		if len(h.r.writes.pending) == 0 {
 			t.Fatal("nothing is remembered in mid-release; the test has lost its point")
 		}
-		h.remove(rollout)
+		h.end()
 		h.mustPass()
 	}
 	if n := len(h.r.writes.pending); n != 0 {
