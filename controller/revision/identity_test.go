@@ -23,8 +23,8 @@ type golden struct {
 // file, and none may ever change.
 func TestHashNeverChanges(t *testing.T) {
 	pairs := readGolden(t)
-	if len(pairs) < 12 {
-		t.Fatalf("%s has %d pairs, want at least 12", goldenFile, len(pairs))
+	if len(pairs) < 28 {
+		t.Fatalf("%s has %d pairs, want at least 28", goldenFile, len(pairs))
 	}
 	for _, pair := range pairs {
 		t.Run(pair.Name, func(t *testing.T) {
@@ -146,4 +146,26 @@ func mustHash(t *testing.T, template string, collisionCount int32) string {
 		t.Fatal(err)
 	}
 	return hash
+}
+
+// TestPairsOfTheFileThatMeanTheSame holds which ways of writing a template are one revision, and which only look alike.
+func TestPairsOfTheFileThatMeanTheSame(t *testing.T) {
+	hash := map[string]string{}
+	for _, pair := range readGolden(t) {
+		hash[pair.Name] = pair.Hash
+	}
+	for _, row := range []struct {
+		a, b string
+		want bool
+	}{
+		{"a whole number", "the same number with a fraction of zero", true},
+		{"a whole number", "the same number with an exponent", true},
+		{"letters of many alphabets", "the same letters, escaped", true},
+		{"letters of many alphabets", "composed letters are others", false},
+		{"smallest", "the smallest, with the defaults of the API server", false},
+	} {
+		if same := hash[row.a] == hash[row.b]; same != row.want {
+			t.Errorf("%q and %q have one hash: %v, want %v", row.a, row.b, same, row.want)
+		}
+	}
 }
