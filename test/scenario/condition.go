@@ -124,6 +124,9 @@ func conditionsOfPods() []form[Condition] {
 			}
 			return fmt.Sprintf("pods of %d versions", versions), versions > 1
 		}),
+		looked("role of <version> <word>", "the label role of every pod of the version", func(g gaps, now, _ Picture) (string, bool) {
+			return fmt.Sprintf("%q", now.Roles[g.word(0)]), now.Roles[g.word(0)] == g.word(1)
+		}),
 		looked("same pods of <version>", "every pod of the version that there was at the last note is still there", func(g gaps, now, noted Picture) (string, bool) {
 			gone := slices.DeleteFunc(slices.Clone(noted.Pods[g.word(0)]), func(name string) bool {
 				return slices.Contains(now.Pods[g.word(0)], name)

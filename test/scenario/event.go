@@ -55,6 +55,9 @@ func (s *story) edits() []form[Line] {
 		plain("release <version>", "the template becomes that of the version; the first time, the Rollout is created", "", func(g gaps) Event {
 			return Event{Kind: Release, Version: g.word(0), Spec: s.spec}
 		}),
+		plain("release <version> with a wrong template", "one that the API server lets no ReplicaSet have", NeedValidation, func(g gaps) Event {
+			return Event{Kind: ReleaseWrong, Version: g.word(0), Spec: s.spec}
+		}),
 		plain("command <action>", "for the revision under release, or the aborted one, or else for stable", "", func(g gaps) Event {
 			return Event{Kind: Command, Action: g.word(0)}
 		}),
@@ -112,6 +115,13 @@ func accidents() []form[Line] {
 		plain("somebody writes weight <percent>", "into the route, for the standby Service", "", func(g gaps) Event {
 			return Event{Kind: WriteWeight, Number: g.number(0)}
 		}),
+		plain("somebody points the active Service at <version>", "and at no other", "", func(g gaps) Event {
+			return Event{Kind: Repoint, Object: Object{Kind: ActiveService}, Version: g.word(0)}
+		}),
+		plain("somebody scales the ReplicaSet of <version> to <count>", "past the Rollout", "", func(g gaps) Event {
+			return Event{Kind: Resize, Object: Object{Kind: ReplicaSet, Version: g.word(0)}, Number: g.number(1)}
+		}),
+		pods("a stranger has the name of <version>", "that its ReplicaSet would get", "", Occupy),
 		simple("gateway refuses the route", "whatever is in it", NeedGateway, Refuse),
 		simple("gateway accepts the route", "again", NeedGateway, Accept),
 		simple("controller stops", "at once", NeedController, Stop),

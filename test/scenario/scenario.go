@@ -41,11 +41,13 @@ const (
 	NeedGateway Need = "gateway"
 	// NeedController is a controller that the scenario may stop and start.
 	NeedController Need = "controller"
+	// NeedValidation is an API server that refuses a pod template that is wrong.
+	NeedValidation Need = "validation"
 )
 
 // AllNeeds are all of them.
 func AllNeeds() []Need {
-	return []Need{NeedClock, NeedVerdicts, NeedPods, NeedGateway, NeedController}
+	return []Need{NeedClock, NeedVerdicts, NeedPods, NeedGateway, NeedController, NeedValidation}
 }
 
 // Line is one sentence of the story.
@@ -113,6 +115,8 @@ type EventKind string
 const (
 	// Release writes the template of Version; the first one creates the Rollout with Spec.
 	Release EventKind = "release"
+	// ReleaseWrong writes a template of Version that no ReplicaSet can have.
+	ReleaseWrong EventKind = "release wrong"
 	// Change writes Spec, with the template that is there; before the first release it does nothing.
 	Change EventKind = "change"
 	// Command sends the command Action for Version; without one, for the revision under release or else for stable.
@@ -127,6 +131,12 @@ const (
 	KillAll EventKind = "kill all"
 	// WriteWeight gives the standby Service Number percent in the route, by another hand than the controller's.
 	WriteWeight EventKind = "write weight"
+	// Repoint lets Object, a Service, select Version only.
+	Repoint EventKind = "repoint"
+	// Resize gives Object, a ReplicaSet, Number pods.
+	Resize EventKind = "resize"
+	// Occupy makes a stranger's ReplicaSet with the name that the one of Version would get.
+	Occupy EventKind = "occupy"
 
 	// Unready lets pods of Version that start from now on never become ready.
 	Unready EventKind = "unready"
@@ -210,6 +220,8 @@ type Picture struct {
 	// Pods are the names of the pods that are not being deleted, by version, and Ready is how many of them are ready.
 	Pods  map[string][]string
 	Ready map[string]int
+	// Roles are what the label role says on the pods of a version: nothing when they differ or have none.
+	Roles map[string]string
 	// Traffic is the share of every version in percent, by the weights of the route, the selectors of the Services and
 	// their ready endpoints. Lost is the share that reaches no ready pod.
 	Traffic map[string]float64

@@ -90,7 +90,7 @@ func TestEveryWordIsListed(t *testing.T) {
 	kinds := gapKinds()
 	for _, name := range []string{
 		"<version>", "<count>", "<percent>", "<limit>", "<duration>", "<step>", "<strategy>", "<action>", "<phase>",
-		"<verdict>", "<gate>", "<type>", "<truth>", "<reason>", "<text>",
+		"<verdict>", "<gate>", "<type>", "<truth>", "<reason>", "<word>", "<text>",
 	} {
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, kinds[name].write)
 		delete(kinds, name)

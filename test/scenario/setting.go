@@ -14,6 +14,9 @@ import (
 	"github.com/sluice-dev/sluice/test/builder"
 )
 
+// RoleLabel is the label that tells the role of a pod.
+const RoleLabel = "role"
+
 // setting changes a spec.
 type setting func(*v1alpha1.RolloutSpec) error
 
@@ -87,6 +90,15 @@ func settingsOfAll() []form[setting] {
 		}),
 		sure("keep <count> revisions", "how many earlier revisions keep a ReplicaSet", func(spec *v1alpha1.RolloutSpec, g gaps) {
 			spec.RevisionHistoryLimit = ptr.To(g.number(0))
+		}),
+		sure("rollback window <count>", "how many revisions back a release needs no steps", func(spec *v1alpha1.RolloutSpec, g gaps) {
+			spec.RollbackWindow = &v1alpha1.RollbackWindow{Revisions: g.number(0)}
+		}),
+		sure("label pods by role", "pods have the label role: stable or candidate", func(spec *v1alpha1.RolloutSpec, _ gaps) {
+			spec.RoleMetadata = &v1alpha1.RoleMetadata{
+				Stable:    &v1alpha1.PodMetadata{Labels: map[string]string{RoleLabel: "stable"}},
+				Candidate: &v1alpha1.PodMetadata{Labels: map[string]string{RoleLabel: "candidate"}},
+			}
 		}),
 		{words: "surge <limit>", about: "how many pods there may be above replicas; without a route", make: func(g gaps) (setting, error) {
 			return limit(g.word(0), func(s *v1alpha1.Strategy, value *intstr.IntOrString) bool {
@@ -169,6 +181,10 @@ func settingsOfCanary() []form[setting] {
 		}),
 		ofCanary("stable capacity Full", "stable keeps its pods until the promotion", func(c *v1alpha1.CanaryStrategy, _ gaps) error {
 			c.StableCapacity = v1alpha1.StableCapacityFull
+			return nil
+		}),
+		ofCanary("at least <count> pods each", "the least number of pods of a version that has traffic", func(c *v1alpha1.CanaryStrategy, g gaps) error {
+			c.MinPodsPerReplicaSet = ptr.To(g.number(0))
 			return nil
 		}),
 		ofCanary("background analysis from step <count>", "an analysis beside the steps, once the traffic of that step has moved", func(c *v1alpha1.CanaryStrategy, g gaps) error {

@@ -55,7 +55,7 @@ func newDriver(t *testing.T) *driver {
 
 // has are the needs that the driver fulfils.
 func has() []scenario.Need {
-	return []scenario.Need{scenario.NeedVerdicts, scenario.NeedPods, scenario.NeedGateway, scenario.NeedController}
+	return []scenario.Need{scenario.NeedVerdicts, scenario.NeedPods, scenario.NeedGateway, scenario.NeedController, scenario.NeedValidation}
 }
 
 // prometheus serves the verdict of the moment, or no data.

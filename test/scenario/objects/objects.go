@@ -4,7 +4,9 @@
 package objects
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,12 +17,14 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/revision"
 	"github.com/sluice-dev/sluice/test/builder"
 	"github.com/sluice-dev/sluice/test/scenario"
 )
@@ -100,24 +104,33 @@ func (w *World) Setup(ctx context.Context) error {
 
 // Do makes an event happen if it is a write to the API; if not, done is false.
 func (w *World) Do(ctx context.Context, e scenario.Event) (done bool, err error) {
-	switch e.Kind {
-	case scenario.Release:
-		return true, w.release(ctx, e)
-	case scenario.Change:
-		return true, client.IgnoreNotFound(w.edit(ctx, func(r *v1alpha1.Rollout) { w.respec(r, e.Spec) }))
-	case scenario.Command:
-		return true, w.command(ctx, e)
-	case scenario.Delete:
-		return true, w.delete(ctx, e.Object)
-	case scenario.Create:
-		return true, w.create(ctx, e.Object.Kind)
-	case scenario.KillOne, scenario.KillAll:
-		return true, w.kill(ctx, e.Version, e.Kind == scenario.KillAll)
-	case scenario.WriteWeight:
-		return true, w.writeWeight(ctx, e.Number)
-	case scenario.Unready, scenario.Ready, scenario.Refuse, scenario.Accept, scenario.Verdict, scenario.Stop, scenario.Start:
+	write, done := w.writes()[e.Kind]
+	if !done {
+		return false, nil
 	}
-	return false, nil
+	return true, write(ctx, e)
+}
+
+// writes are the events that are writes to the API.
+func (w *World) writes() map[scenario.EventKind]func(context.Context, scenario.Event) error {
+	return map[scenario.EventKind]func(context.Context, scenario.Event) error{
+		scenario.Release:      w.release,
+		scenario.ReleaseWrong: w.release,
+		scenario.Change:       w.change,
+		scenario.Command:      w.command,
+		scenario.Delete:       func(ctx context.Context, e scenario.Event) error { return w.delete(ctx, e.Object) },
+		scenario.Create:       func(ctx context.Context, e scenario.Event) error { return w.create(ctx, e.Object.Kind) },
+		scenario.KillOne:      w.kill,
+		scenario.KillAll:      w.kill,
+		scenario.WriteWeight:  w.writeWeight,
+		scenario.Repoint:      w.repoint,
+		scenario.Resize:       w.resize,
+		scenario.Occupy:       w.occupy,
+	}
+}
+
+func (w *World) change(ctx context.Context, e scenario.Event) error {
+	return client.IgnoreNotFound(w.edit(ctx, func(r *v1alpha1.Rollout) { w.respec(r, e.Spec) }))
 }
 
 // respec replaces the spec but for the template.
@@ -134,18 +147,25 @@ func (w *World) key(name string) client.ObjectKey {
 
 // edit changes the Rollout, however often somebody else does at the same time.
 func (w *World) edit(ctx context.Context, change func(*v1alpha1.Rollout)) error {
+	return alter(ctx, w, scenario.Name, &v1alpha1.Rollout{}, change)
+}
+
+// alter changes an object, however often somebody else does at the same time.
+func alter[T client.Object](ctx context.Context, w *World, name string, object T, change func(T)) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		rollout := &v1alpha1.Rollout{}
-		if err := w.client.Get(ctx, w.key(scenario.Name), rollout); err != nil {
+		if err := w.client.Get(ctx, w.key(name), object); err != nil {
 			return err
 		}
-		change(rollout)
-		return w.client.Update(ctx, rollout)
+		change(object)
+		return w.client.Update(ctx, object)
 	})
 }
 
 func (w *World) release(ctx context.Context, e scenario.Event) error {
 	made := w.make.Rollout(e.Version)
+	if e.Kind == scenario.ReleaseWrong {
+		made.Spec.Template.Raw = bytes.Replace(made.Spec.Template.Raw, []byte(`"containers":[{"name":"`), []byte(`"containers":[{"name":"Not A Name `), 1)
+	}
 	err := w.edit(ctx, func(r *v1alpha1.Rollout) { r.Spec.Template = made.Spec.Template })
 	if !apierrors.IsNotFound(err) {
 		return err
@@ -272,7 +292,7 @@ func pointers[T any](items []T, object func(*T) client.Object) []client.Object {
 }
 
 // kill deletes pods of a version without a moment to end, as when their node is lost.
-func (w *World) kill(ctx context.Context, of string, all bool) error {
+func (w *World) kill(ctx context.Context, e scenario.Event) error {
 	if _, err := w.Picture(ctx); err != nil { // learns the versions of pods
 		return err
 	}
@@ -280,11 +300,11 @@ func (w *World) kill(ctx context.Context, of string, all bool) error {
 	if err != nil {
 		return err
 	}
-	pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return w.versions[pod.Labels[v1alpha1.LabelPodTemplateHash]] != of })
+	pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return w.versions[pod.Labels[v1alpha1.LabelPodTemplateHash]] != e.Version })
 	if len(pods) == 0 {
-		return fmt.Errorf("there is no pod of %s", of)
+		return fmt.Errorf("there is no pod of %s", e.Version)
 	}
-	if !all {
+	if e.Kind == scenario.KillOne {
 		pods = pods[:1]
 	}
 	for i := range pods {
@@ -297,19 +317,53 @@ func (w *World) kill(ctx context.Context, of string, all bool) error {
 }
 
 // writeWeight shares the traffic of the route as another hand would.
-func (w *World) writeWeight(ctx context.Context, percent int32) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		route := &gatewayv1.HTTPRoute{}
-		if err := w.client.Get(ctx, w.key(scenario.Name), route); err != nil {
-			return err
-		}
+func (w *World) writeWeight(ctx context.Context, e scenario.Event) error {
+	return alter(ctx, w, scenario.Name, &gatewayv1.HTTPRoute{}, func(route *gatewayv1.HTTPRoute) {
 		refs := route.Spec.Rules[0].BackendRefs
 		for i := range refs {
-			refs[i].Weight = ptr.To(100 - percent)
+			refs[i].Weight = ptr.To(100 - e.Number)
 			if refs[i].Name != scenario.Name {
-				refs[i].Weight = ptr.To(percent)
+				refs[i].Weight = ptr.To(e.Number)
 			}
 		}
-		return w.client.Update(ctx, route)
+	})
+}
+
+// repoint lets the active Service select one version.
+func (w *World) repoint(ctx context.Context, e scenario.Event) error {
+	if _, err := w.Picture(ctx); err != nil { // learns the versions of hashes
+		return err
+	}
+	return alter(ctx, w, scenario.Name, &corev1.Service{}, func(service *corev1.Service) {
+		service.Spec.Selector[v1alpha1.LabelPodTemplateHash] = w.hash(e.Version)
+	})
+}
+
+// resize scales a ReplicaSet.
+func (w *World) resize(ctx context.Context, e scenario.Event) error {
+	found, err := w.find(ctx, e.Object)
+	if err != nil || len(found) == 0 {
+		return errors.Join(err, fmt.Errorf("scaling the %s: %d found", e.Object, len(found)))
+	}
+	return alter(ctx, w, found[0].GetName(), &appsv1.ReplicaSet{}, func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = &e.Number })
+}
+
+// occupy makes a ReplicaSet of a stranger's pods, none at present, with the name that the one of a version would get.
+func (w *World) occupy(ctx context.Context, e scenario.Event) error {
+	hash, err := revision.Hash(w.make.Rollout(e.Version).Spec.Template.Raw, 0)
+	if err != nil {
+		return err
+	}
+	labels := map[string]string{"app": "stranger"}
+	return w.client.Create(ctx, &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: revision.ReplicaSetName(scenario.Name, hash)},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas: ptr.To[int32](0),
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "stranger", Image: "registry.example/stranger:1"}}},
+			},
+		},
 	})
 }

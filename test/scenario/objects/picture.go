@@ -49,6 +49,7 @@ func (w *World) Picture(ctx context.Context) (scenario.Picture, error) {
 			p.Ready[of]++
 		}
 	}
+	p.Roles = w.roles(s.pods)
 	if s.rollout != nil {
 		w.readStatus(s.rollout, &p)
 		p.Analyses = s.analyses()
@@ -118,6 +119,19 @@ func (w *World) readStatus(r *v1alpha1.Rollout, p *scenario.Picture) {
 	if status.LastCommand != nil {
 		p.Command = scenario.Answer{Accepted: status.LastCommand.Accepted, Message: status.LastCommand.Message}
 	}
+}
+
+// roles are what the label says on all pods of a version.
+func (w *World) roles(pods []corev1.Pod) map[string]string {
+	out := map[string]string{}
+	for i := range pods {
+		of, role := w.versions[pods[i].Labels[v1alpha1.LabelPodTemplateHash]], pods[i].Labels[scenario.RoleLabel]
+		if before, seen := out[of]; seen && before != role {
+			role = ""
+		}
+		out[of] = role
+	}
+	return out
 }
 
 // analyses are the phases of the AnalysisRuns of the release that is or was last.
