@@ -112,6 +112,8 @@ const (
 	ReasonReturned = "Returned"
 	// ReasonInvalidSpec: the spec cannot be carried out.
 	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonWorkloadNotFound: the workload that the spec names does not exist.
+	ReasonWorkloadNotFound = "WorkloadNotFound"
 	// ReasonServiceNotFound: a Service that the spec names does not exist.
 	ReasonServiceNotFound = "ServiceNotFound"
 	// ReasonServiceMismatch: a Service that the spec names selects other pods, lacks a port, or is someone else's.

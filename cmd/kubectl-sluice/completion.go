@@ -80,6 +80,10 @@ func (e *environment) completeImages(cmd *cobra.Command, args []string, word str
 		if err := t.client.Get(ctx, client.ObjectKey{Namespace: t.key.Namespace, Name: nameOf(args[0])}, r); err != nil {
 			return nil, err
 		}
+		r, _, err := command.Resolve(ctx, t.client, r)
+		if err != nil {
+			return nil, err
+		}
 		containers, err := command.Containers(r)
 		for i, name := range containers {
 			containers[i] = name + "="

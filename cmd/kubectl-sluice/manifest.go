@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -27,6 +29,8 @@ type manifest struct {
 	name      string
 	rollouts  []*v1alpha1.Rollout
 	templates map[v1alpha1.AnalysisTemplateReference][]v1alpha1.Metric
+	// deployments are those that a workloadRef may name.
+	deployments map[string]map[string]any
 }
 
 // readManifest reads a file, or the standard input for "-".
@@ -44,7 +48,8 @@ func (e *environment) readManifest(filename string) (*manifest, error) {
 		return nil, err
 	}
 	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
-	m := &manifest{name: name, templates: map[v1alpha1.AnalysisTemplateReference][]v1alpha1.Metric{}}
+	m := &manifest{name: name, templates: map[v1alpha1.AnalysisTemplateReference][]v1alpha1.Metric{},
+		deployments: map[string]map[string]any{}}
 	documents := yaml.NewYAMLReader(bufio.NewReader(in))
 	for i := 1; ; i++ {
 		document, err := documents.Read()
@@ -65,6 +70,9 @@ func (m *manifest) add(decoder runtime.Decoder, document []byte) error {
 	kind := metav1.TypeMeta{}
 	if err := yaml.Unmarshal(document, &kind); err != nil {
 		return fmt.Errorf("no Kubernetes object; write YAML or JSON with apiVersion and kind: %w", err)
+	}
+	if kind.GroupVersionKind() == appsv1.SchemeGroupVersion.WithKind("Deployment") {
+		return m.addDeployment(document)
 	}
 	if kind.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
 		return nil
@@ -88,6 +96,34 @@ func (m *manifest) add(decoder runtime.Decoder, document []byte) error {
 	return nil
 }
 
+// addDeployment takes a Deployment.
+func (m *manifest) addDeployment(document []byte) error {
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(document, &object.Object); err != nil {
+		return err
+	}
+	m.deployments[object.GetName()] = object.Object
+	return nil
+}
+
+// resolve gives a Rollout the template of the Deployment in the file that it names.
+func (m *manifest) resolve(r *v1alpha1.Rollout) (*v1alpha1.Rollout, error) {
+	ref := r.Spec.WorkloadRef
+	if ref == nil {
+		return r, nil
+	}
+	deployment, found := m.deployments[ref.Name]
+	if !found {
+		return nil, fmt.Errorf("rollout %q: spec.workloadRef names Deployment %q, which %s does not have: add it, for its pod template",
+			r.Name, ref.Name, m.name)
+	}
+	resolved := r.DeepCopy()
+	if err := resolved.Spec.Resolve(deployment); err != nil {
+		return nil, fmt.Errorf("rollout %q: %w", r.Name, err)
+	}
+	return resolved, nil
+}
+
 // rollout is the one with a name, or the only one.
 func (m *manifest) rollout(name string) (*v1alpha1.Rollout, error) {
 	var names []string
@@ -109,6 +145,10 @@ func (m *manifest) rollout(name string) (*v1alpha1.Rollout, error) {
 
 // start is a release of a Rollout over a stable revision that has all its pods and all traffic.
 func (m *manifest) start(r *v1alpha1.Rollout) (forecast.Start, error) {
+	r, err := m.resolve(r)
+	if err != nil {
+		return forecast.Start{}, err
+	}
 	spec, err := compiled(r)
 	if err != nil {
 		return forecast.Start{}, err

@@ -117,6 +117,10 @@ func (e *environment) planLive(ctx context.Context, p planning, name string, ima
 	if err := t.client.Get(ctx, t.key, r); err != nil {
 		return t.explain(ctx, err)
 	}
+	r, _, err = command.Resolve(ctx, t.client, r)
+	if err != nil {
+		return t.explain(ctx, err)
+	}
 	if len(images) > 0 {
 		if _, err := command.WithImages(r, images); err != nil {
 			return err

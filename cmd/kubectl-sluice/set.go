@@ -101,7 +101,9 @@ func (e *environment) announce(ctx context.Context, t target, hash string) {
 	// Once hashes have collided, that of a template depends on the ReplicaSets too, and is the controller's to say.
 	if hash == "" && r.Status.State.CollisionCount == 0 {
 		// A template that has no hash is refused by the controller, in the status.
-		hash, _ = revision.Hash(r.Spec.Template.Raw, 0)
+		if resolved, _, err := command.Resolve(ctx, t.client, r); err == nil {
+			hash, _ = revision.Hash(resolved.Spec.Template.Raw, 0)
+		}
 	}
 	switch {
 	case hash == "":

@@ -8,7 +8,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -75,7 +74,7 @@ type belongings struct {
 }
 
 func belongingsOf(r *v1alpha1.Rollout) (*belongings, error) {
-	selector, err := metav1.LabelSelectorAsSelector(r.Spec.Selector)
+	selector, err := command.Selector(r)
 	if err != nil {
 		return nil, fmt.Errorf("rollout %q: spec.selector: %w", r.Name, err)
 	}

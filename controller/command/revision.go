@@ -35,7 +35,7 @@ func (r Revision) String() string {
 // Revisions lists the revisions of a Rollout, the newest first. They are read as the API server stores them, so that
 // fields of a pod template that this version does not know survive the way back.
 func Revisions(ctx context.Context, c client.Reader, r *v1alpha1.Rollout) ([]Revision, error) {
-	selector, err := metav1.LabelSelectorAsSelector(r.Spec.Selector)
+	selector, err := Selector(r)
 	if err != nil {
 		return nil, fmt.Errorf("rollout %q: spec.selector: %w", r.Name, err)
 	}

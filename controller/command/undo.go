@@ -20,7 +20,7 @@ const Previous int64 = 0
 // change between the look and the patch, so that nobody's edit is undone unseen.
 func Undo(ctx context.Context, c Client, key client.ObjectKey, number int64) (Revision, error) {
 	var target Revision
-	err := edit(ctx, c, key, func(r *v1alpha1.Rollout) (client.Patch, error) {
+	err := editTemplate(ctx, c, key, func(r *v1alpha1.Rollout) (client.Patch, error) {
 		revisions, err := Revisions(ctx, c, r)
 		if err != nil {
 			return nil, err

@@ -41,6 +41,7 @@
 //	capacity.go   how many pods a weight needs
 //	scale.go      who may grow and who may shrink
 //	leaving.go    the end of a Rollout that is being deleted
+//	workload.go   the pods of the Deployment that the template comes from
 //	restart.go    replacing pods
 //	configuration.go what a changed ConfigMap or Secret starts
 //	history.go    which old ReplicaSets go

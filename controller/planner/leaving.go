@@ -31,6 +31,9 @@ const leavingPatience = time.Minute
 func (p *pass) leave() {
 	p.Spec.Paused = false // the hold is over with the Rollout
 	hurry := p.outOfPatience()
+	if !p.bringsWorkloadBack() && !hurry {
+		return
+	}
 	if !hurry && p.revision(p.state.Stable).Ready > 0 && !(p.comesHome() && p.othersLeave()) {
 		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to %s", p.state.Stable)
 		p.plan.Why.Reason = v1alpha1.ReasonLeaving
@@ -42,7 +45,7 @@ func (p *pass) leave() {
 // outOfPatience says whether there is nothing to wait for any more.
 func (p *pass) outOfPatience() bool {
 	patience := p.Spec.Deadline
-	if !p.Leaving.Orphan {
+	if back := p.Workload != nil && p.Workload.Before != nil; !p.Leaving.Orphan && !back {
 		patience = min(patience, leavingPatience)
 	}
 	until := p.Leaving.Since.Add(patience)
@@ -103,7 +106,7 @@ func (p *pass) letGo(hurry bool) {
 	p.plan.Why = Why{}
 	p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: service %s selects its pods as it did before", p.Active.Name)
 	p.widen()
-	serves := hurry || p.serves()
+	serves := hurry || p.serves() && p.workloadServes()
 	switch {
 	case len(p.plan.Actions) > 0 || !serves:
 		return

@@ -52,6 +52,7 @@ func next(s Snapshot, refused *Problem) Plan {
 	p.stopAnalyses()
 	p.restart()
 	p.forgetOldRevisions()
+	p.scaleWorkload()
 	return p.finish()
 }
 
@@ -110,6 +111,9 @@ func (p *pass) finish() Plan {
 	}
 	p.tellOfRefusal()
 	p.plan.State = p.state
+	if p.plan.WorkloadBefore == nil && p.Workload != nil {
+		p.plan.WorkloadBefore = p.Workload.Before
+	}
 	p.plan.Weight = p.shownWeight()
 	p.plan.Phase = p.phase()
 	if p.isNews() {

@@ -32,6 +32,8 @@ type Plan struct {
 	Command *v1alpha1.CommandStatus
 	// Left says that nothing of the Rollout is left in Services and routes, so that it may be deleted.
 	Left bool
+	// WorkloadBefore is how many pods the Workload asked for before it was scaled down, to be persisted.
+	WorkloadBefore *int32
 	// Record is the release that ended in this pass; nil when none did.
 	Record *v1alpha1.ReleaseRecord
 	// Events are the transitions that a person would act on, to be emitted once the state is persisted.
@@ -67,7 +69,7 @@ const (
 )
 
 // Action is one write. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
-// SetWeight, DetachStandby, StartAnalysis, StopAnalysis and RestartPods.
+// SetWeight, DetachStandby, StartAnalysis, StopAnalysis, RestartPods and ScaleWorkload.
 type Action interface {
 	fmt.Stringer
 	action()

@@ -38,6 +38,8 @@ type Snapshot struct {
 	Route Route
 	// Analyses are the AnalysisRuns of the current attempt.
 	Analyses []Analysis
+	// Workload is the Deployment that the template comes from; nil when the Rollout has its own.
+	Workload *Workload
 	// Leaving is set while the Rollout is being deleted.
 	Leaving *Leaving
 	// LastReason and LastMessage are those in the status before this pass: what people have been told.

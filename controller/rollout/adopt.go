@@ -73,6 +73,9 @@ func (o *orphans) forget(rollout types.NamespacedName) {
 
 // observeOrphans finds ReplicaSets that nobody controls and that the selector selects.
 func (r *Reconciler) observeOrphans(ctx context.Context, w *world) error {
+	if w.reference != nil && w.rollout.DeletionTimestamp == nil {
+		return nil // the Deployment adopts them
+	}
 	var list appsv1.ReplicaSetList
 	if err := r.cache.List(ctx, &list, client.InNamespace(w.rollout.Namespace),
 		client.MatchingFields{indexController: nobody}); err != nil {

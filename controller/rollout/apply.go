@@ -47,6 +47,8 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 		return r.pointService(ctx, w, a)
 	case planner.SetWeight:
 		return r.setWeight(ctx, w, a)
+	case planner.ScaleWorkload:
+		return r.scaleWorkload(ctx, w, a)
 	case planner.DetachStandby:
 		return r.detachStandby(ctx, w)
 	case planner.StartAnalysis:

@@ -30,7 +30,8 @@ func cachedKinds() map[schema.GroupVersionKind]func() client.Object {
 		v1alpha1.GroupVersion.WithKind(v1alpha1.AnalysisRunKind): func() client.Object { return &v1alpha1.AnalysisRun{} },
 		appsv1.SchemeGroupVersion.WithKind("ReplicaSet"):         func() client.Object { return &appsv1.ReplicaSet{} },
 		corev1.SchemeGroupVersion.WithKind("Service"):            func() client.Object { return &corev1.Service{} },
-		httpRoute(): func() client.Object { return newHTTPRoute() },
+		deployment(): func() client.Object { return newDeployment() },
+		httpRoute():  func() client.Object { return newHTTPRoute() },
 	}
 }
 
@@ -46,6 +47,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
 		&appsv1.ReplicaSet{}:         {Transform: shrinkReplicaSet},
 		&discoveryv1.EndpointSlice{}: {Transform: shrinkEndpointSlice},
+		newDeployment():              {Transform: shrinkDeployment},
 	}
 }
 
@@ -95,6 +97,8 @@ const (
 	indexRoute = "sluice.route"
 	// indexTemplate finds the Rollouts that name an analysis template, as "kind/name".
 	indexTemplate = "sluice.template"
+	// indexWorkload finds the Rollouts that name a Deployment.
+	indexWorkload = "sluice.workload"
 	// indexRevision finds the Services that select a revision.
 	indexRevision = "sluice.revision"
 	// indexController finds what a Rollout controls, by its UID, and ReplicaSets that nobody controls, as nobody.
@@ -119,6 +123,7 @@ func Indexes() []Index {
 		{Object: &v1alpha1.Rollout{}, Name: indexService, Values: servicesOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexRoute, Values: routesOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexTemplate, Values: templatesOf},
+		{Object: &v1alpha1.Rollout{}, Name: indexWorkload, Values: workloadOf},
 		{Object: &discoveryv1.EndpointSlice{}, Name: indexService, Values: serviceOfSlice},
 		{Object: &corev1.Service{}, Name: indexRevision, Values: revisionOfService},
 		{Object: &appsv1.ReplicaSet{}, Name: indexController, Values: controllerOrNobody},
@@ -168,6 +173,14 @@ func templatesOf(obj client.Object) []string {
 		}
 	}
 	return out
+}
+
+func workloadOf(obj client.Object) []string {
+	rollout, ok := obj.(*v1alpha1.Rollout)
+	if !ok || rollout.Spec.WorkloadRef == nil {
+		return nil
+	}
+	return []string{rollout.Spec.WorkloadRef.Name}
 }
 
 func serviceOfSlice(obj client.Object) []string {

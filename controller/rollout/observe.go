@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
@@ -16,8 +17,12 @@ import (
 // world is one look at everything that a decision about a Rollout depends on: the snapshot that the planner sees, and
 // the objects behind it, which the writes need.
 type world struct {
+	// rollout has the template and the selector of its workload, if it names one.
 	rollout  *v1alpha1.Rollout
 	snapshot planner.Snapshot
+	// reference is spec.workloadRef, and workload the Deployment that it names; nil when there is none.
+	reference *v1alpha1.WorkloadReference
+	workload  *unstructured.Unstructured
 	// template is the pod template for reading; nil when it cannot be decoded.
 	template *corev1.PodTemplateSpec
 	// replicaSets of the Rollout, by revision.
@@ -51,6 +56,9 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 	w.snapshot.State = rollout.Status.State
 	w.snapshot.LastReason, w.snapshot.LastMessage = lastReason(&rollout.Status), rollout.Status.Message
 	w.observeCommand()
+	if err := r.observeWorkload(ctx, w); err != nil {
+		return nil, err
+	}
 	w.observeSpec(r.settle)
 	for _, part := range []func(context.Context, *world) error{
 		r.observeReplicaSets,
@@ -85,7 +93,7 @@ func (w *world) observeSpec(settle time.Duration) {
 		compiled, _ = planner.Compile(withoutStrategy(spec), settle)
 	}
 	w.snapshot.Spec = compiled
-	if template, err := spec.PodTemplate(); err == nil {
+	if template, err := spec.PodTemplate(); err == nil && spec.WorkloadRef == nil {
 		w.template = template
 	}
 }
@@ -101,6 +109,10 @@ func withoutStrategy(spec *v1alpha1.RolloutSpec) *v1alpha1.RolloutSpec {
 // when a collision has changed the hash that a new ReplicaSet would get, or when the ReplicaSet was adopted and so has the
 // hash that somebody else gave it.
 func (w *world) observeTarget() {
+	if w.rollout.Spec.WorkloadRef != nil { // the workload is missing
+		w.snapshot.Target = w.rollout.Status.UpdateRevision
+		return
+	}
 	raw, err := w.rollout.Spec.Template.MarshalJSON()
 	state := w.snapshot.State
 	if err == nil {

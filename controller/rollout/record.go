@@ -25,6 +25,7 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 	if plan.Record != nil && len(status.History) > 0 {
 		status.History[0].Images = w.images(plan.Record.Revision)
 	}
+	status.Workload = w.workloadStatus(plan)
 	if w.badCommand != nil {
 		status.LastCommand = w.badCommand
 	}

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -96,20 +97,27 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("building the controller of Rollouts: %w", err)
 	}
-	r.routes.start = func(ctx context.Context) (func() bool, error) {
-		informer, err := mgr.GetCache().GetInformer(ctx, newHTTPRoute(), cache.BlockUntilSynced(false))
-		if err != nil {
-			return nil, err
-		}
-		return informer.HasSynced, c.Watch(source.Kind[client.Object](mgr.GetCache(), newHTTPRoute(),
-			handler.EnqueueRequestsFromMapFunc(r.namingRoute)))
-	}
+	r.routes.start = r.late(mgr, c, newHTTPRoute(), r.namingRoute)
+	r.workload.start = r.late(mgr, c, newDeployment(), r.namingWorkload)
 	return nil
 }
 
-// routes is the watch of routes. It begins when the first Rollout names one: a cluster without the Gateway API, or
+// late is the start of a watch whose objects wake the Rollouts that name them.
+func (r *Reconciler) late(mgr manager.Manager, c controller.Controller, kind *unstructured.Unstructured, naming handler.MapFunc,
+) func(context.Context) (func() bool, error) {
+	return func(ctx context.Context) (func() bool, error) {
+		informer, err := mgr.GetCache().GetInformer(ctx, kind, cache.BlockUntilSynced(false))
+		if err != nil {
+			return nil, err
+		}
+		return informer.HasSynced, c.Watch(source.Kind[client.Object](mgr.GetCache(), kind,
+			handler.EnqueueRequestsFromMapFunc(naming)))
+	}
+}
+
+// lateWatch is a watch of a kind that few Rollouts name, such as routes. It begins when the first Rollout names one: a cluster without the Gateway API, or
 // without Rollouts that use it, pays nothing for it.
-type routes struct {
+type lateWatch struct {
 	mu      sync.Mutex
 	started time.Time
 	filled  func() bool
@@ -120,7 +128,7 @@ type routes struct {
 // ensure starts the watch, once, and says for how long it has been waiting for the first list of routes; 0 when it has
 // it. Nobody waits here: where routes cannot be listed, Rollouts without routes go on. The error is a NoMatchError where
 // the cluster does not serve the kind.
-func (w *routes) ensure(ctx context.Context, now time.Time) (time.Duration, error) {
+func (w *lateWatch) ensure(ctx context.Context, now time.Time) (time.Duration, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.start == nil {
@@ -209,6 +217,11 @@ func (r *Reconciler) mayAdopt(ctx context.Context, obj client.Object) []reconcil
 // namingRoute are the Rollouts that name a route.
 func (r *Reconciler) namingRoute(ctx context.Context, obj client.Object) []reconcile.Request {
 	return r.indexed(ctx, obj.GetNamespace(), indexRoute, httpRoute().Kind+"/"+obj.GetName())
+}
+
+// namingWorkload are the Rollouts that name a Deployment.
+func (r *Reconciler) namingWorkload(ctx context.Context, obj client.Object) []reconcile.Request {
+	return r.indexed(ctx, obj.GetNamespace(), indexWorkload, obj.GetName())
 }
 
 // namingTemplate are the Rollouts that name an AnalysisTemplate.

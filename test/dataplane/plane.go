@@ -58,7 +58,7 @@ func (p *Plane) Refuse(route, message string) {
 
 // Step lets every part act once.
 func (p *Plane) Step(ctx context.Context) error {
-	for _, part := range []func(context.Context) error{p.collectGarbage, p.replicaSets, p.services, p.routes} {
+	for _, part := range []func(context.Context) error{p.orphan, p.collectGarbage, p.deployments, p.replicaSets, p.services, p.routes} {
 		if err := part(ctx); err != nil && !errors.IsConflict(err) && !errors.IsNotFound(err) && !errors.IsAlreadyExists(err) {
 			return err
 		}
