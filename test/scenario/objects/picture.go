@@ -246,11 +246,13 @@ func owner(pods map[string][]string, name string) (version string, there bool) {
 	return "", false
 }
 
-// pods lists the pods that are not being deleted, by name.
+// pods lists the pods of ReplicaSets that are not being deleted, by name: a pod that sends load is none of them.
 func (w *World) pods(ctx context.Context) ([]corev1.Pod, error) {
 	var list corev1.PodList
 	err := w.client.List(ctx, &list, client.InNamespace(w.namespace))
-	pods := slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
+	pods := slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool {
+		return pod.DeletionTimestamp != nil || pod.Labels[v1alpha1.LabelPodTemplateHash] == ""
+	})
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return pods, err
 }
