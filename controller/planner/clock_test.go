@@ -43,6 +43,44 @@ func TestAClockThatWentBack(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsAhead holds that a controller which has only just begun to look does not count on the times of the one
+// before it, whose clock may have been behind: it makes no write that needs gateways to have heard, and looks again.
+func TestAClockThatIsAhead(t *testing.T) {
+	for name, row := range map[string]struct {
+		stage  v1alpha1.Stage
+		change func(*Snapshot)
+		want   string
+	}{
+		"the first weight": {v1alpha1.StageStepping, func(s *Snapshot) {
+			s.Route.Weight = 0
+			s.Revisions[1] = Revision{Hash: "v2", Number: 2, Desired: 1, Created: 1, Ready: 1, Available: 1}
+		}, "set the weight of standby to 25%"},
+		"the switch of the active Service": {v1alpha1.StagePromoting, func(s *Snapshot) { s.Route.Weight = FullWeight }, "point active at v2"},
+		"the weight back to the active Service": {v1alpha1.StagePromoting, func(s *Snapshot) {
+			s.Route.Weight, s.Active.Revision = FullWeight, "v2"
+			s.Active.Endpoints = []Endpoints{{Revision: "v2", Ready: 4}}
+		}, "set the weight of standby to 0%"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := canary()
+			s.State.Stage, s.Spec.Settle = row.stage, 2*time.Second
+			s.Spec.Steps[0].Weight = 250
+			s.State.ShiftedAt, s.State.EndpointsAt = metav1.NewMicroTime(noon().Add(-time.Minute)), metav1.NewMicroTime(noon().Add(-time.Minute))
+			s.Revisions[1] = Revision{Hash: "v2", Number: 2, Desired: 4, Created: 4, Ready: 4, Available: 4}
+			s.Standby.Endpoints = []Endpoints{{Revision: "v2", Ready: 4}}
+			row.change(&s)
+			if got := Next(s).String(); got != row.want {
+				t.Fatalf("with clocks that agree: %q, want %q", got, row.want)
+			}
+			s.Since = noon()
+			plan := Next(s)
+			if len(plan.Actions) > 0 || plan.WakeAt.Sub(noon()) != s.Spec.Settle {
+				t.Errorf("%q at once, and another look after %s", plan, plan.WakeAt.Sub(noon()))
+			}
+		})
+	}
+}
+
 // TestScaleDownsAreBounded holds that the status can always be stored: it has room for 32 revisions that wait.
 func TestScaleDownsAreBounded(t *testing.T) {
 	s := inStage(v1alpha1.StagePromoting)

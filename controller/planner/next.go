@@ -217,6 +217,13 @@ func (p *pass) due(t metav1.MicroTime, d time.Duration) bool {
 	return false
 }
 
+// watched says whether the observer has looked on for the settle time itself. Times in the state are from whoever led
+// before, whose clock may have been minutes behind: gateways that were given two seconds by it have had none. Every write
+// that counts on their having heard asks for this too; what is only told does not, so that a start writes nothing.
+func (p *pass) watched() bool {
+	return p.due(metav1.NewMicroTime(p.Since), p.Spec.Settle)
+}
+
 // problem reports the first problem of the snapshot, if there is one.
 func (p *pass) problem() bool {
 	if len(p.Problems) == 0 {

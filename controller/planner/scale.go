@@ -90,7 +90,7 @@ func (p *pass) carried(hash string) int32 {
 // quiet says whether traffic is in place and has settled, so that what it has left may shrink.
 func (p *pass) quiet() bool {
 	return !p.state.ShiftedAt.IsZero() && !p.Now.Before(p.state.ShiftedAt.Add(p.Spec.Settle)) &&
-		(p.Spec.Mode != Routed || p.Route.Accepted)
+		(p.Spec.Mode != Routed || p.Route.Accepted) && p.watched()
 }
 
 // size brings one revision to a number of pods. Only the target can be created: only its template is known.

@@ -11,6 +11,9 @@ import (
 type Snapshot struct {
 	// Now is the moment of the view, in whole microseconds: MicroTime stores no more.
 	Now time.Time
+	// Since is when the observer began to look, by the same clock; zero when that does not matter. A time in State may be
+	// from another clock, which was behind this one.
+	Since time.Time
 	// Spec is the spec of the Rollout, compiled to plain values.
 	Spec Spec
 	// Target is the hash of the template that the spec asks for. It is empty when nobody knows it and there is no revision

@@ -135,7 +135,7 @@ func (p *pass) gain(step Step, needed int32) {
 	switch {
 	case p.Spec.Paused:
 		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
-	case p.unready(needed) || !p.known():
+	case p.unready(needed) || !p.heard():
 	default:
 		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
 		p.setWeight(step.Weight)
@@ -164,6 +164,19 @@ func (p *pass) known() bool {
 	if !p.due(p.state.EndpointsAt, p.Spec.Settle) {
 		p.why(v1alpha1.ReasonSettling, "%s: service %s has its endpoints; gateways are given %s to hear of them", p.position(),
 			p.Standby.Name, p.Spec.Settle)
+		return false
+	}
+	return true
+}
+
+// heard says the same of the write of that share, for which the time must have passed by our own clock too.
+func (p *pass) heard() bool {
+	if !p.known() {
+		return false
+	}
+	if p.Route.Weight == 0 && !p.watched() {
+		p.why(v1alpha1.ReasonSettling, "%s: service %s has its endpoints; gateways are given %s from the start of the controller",
+			p.position(), p.Standby.Name, p.Spec.Settle)
 		return false
 	}
 	return true
@@ -257,7 +270,7 @@ func (p *pass) free(d demand) bool {
 	if p.Route.Weight != FullWeight {
 		return false
 	}
-	return p.calm(p.Route.Accepted) || d.urgent && p.Route.Accepted
+	return p.certain(p.Route.Accepted) || d.urgent && p.Route.Accepted
 }
 
 // repoint makes the active Service select a revision, once the revision is seen to be ready.
@@ -309,7 +322,7 @@ func (p *pass) raise(hash string, d demand) {
 		p.state.EndpointsAt = metav1.MicroTime{}
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s has %d of %d ready endpoints of %s, and %d of other pods",
 			p.Standby.Name, ready, needed, hash, p.Standby.others(hash))
-	case !d.urgent && !p.known():
+	case !d.urgent && !p.heard():
 	default:
 		p.setWeight(FullWeight)
 	}
@@ -330,7 +343,7 @@ func (p *pass) unweigh(hash string, d demand) bool {
 		p.fallBack(hash)
 		return false
 	}
-	if p.calm(exact && p.Route.Accepted) {
+	if p.certain(exact && p.Route.Accepted) {
 		p.setWeight(0)
 	}
 	p.why(v1alpha1.ReasonSettling, "revision %s has all traffic and service %s moves to it: %d of %d endpoints, and %d of other pods",
@@ -440,6 +453,9 @@ func (p *pass) calm(inPlace bool) bool {
 	}
 	return p.due(p.state.ShiftedAt, p.Spec.Settle)
 }
+
+// certain says the same of the writes that nothing takes back, for which the time must have passed by our own clock too.
+func (p *pass) certain(inPlace bool) bool { return p.calm(inPlace) && p.watched() }
 
 func (p *pass) setWeight(tenths int32) {
 	p.calm(false)

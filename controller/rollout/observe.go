@@ -53,6 +53,7 @@ type world struct {
 func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*world, error) {
 	w := &world{rollout: rollout}
 	w.snapshot.Now = r.clock.Now().Truncate(time.Microsecond)
+	w.snapshot.Since = r.since
 	w.snapshot.State = rollout.Status.State
 	w.snapshot.LastReason, w.snapshot.LastMessage = lastReason(&rollout.Status), rollout.Status.Message
 	w.observeCommand()

@@ -71,6 +71,7 @@ type Reconciler struct {
 	routers  trafficrouting.Routers
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
+	since    time.Time
 	settle   time.Duration
 	routes   lateWatch
 	workload lateWatch
@@ -112,7 +113,7 @@ func New(p Parts) *Reconciler {
 	}
 	return &Reconciler{
 		cache: p.Cache, live: p.Live, writes: out, routers: p.Routers(p.Cache, out), recorder: p.Recorder,
-		clock: p.Clock, settle: p.Settle, conditions: p.Conditions, next: p.Next,
+		clock: p.Clock, since: p.Clock.Now(), settle: p.Settle, conditions: p.Conditions, next: p.Next,
 	}
 }
 

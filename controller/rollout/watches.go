@@ -72,7 +72,7 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	}
 	r := New(Parts{
 		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Client: mgr.GetClient(), Routers: options.Routers,
-		Recorder: mgr.GetEventRecorder("sluice"), Clock: options.Clock, Settle: options.Settle, Conditions: conditions,
+		Recorder: mgr.GetEventRecorder("sluice"), Clock: newSteady(options.Clock), Settle: options.Settle, Conditions: conditions,
 	})
 	c, err := builder.ControllerManagedBy(mgr).
 		Named("rollout").
