@@ -2,9 +2,10 @@ package v1alpha1
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Command is what a person asks for in the annotation sluice.dev/command. It names the revision it is meant for, so
@@ -25,11 +26,16 @@ func Actions() []string {
 	return []string{ActionPromote, ActionPromoteFull, ActionAbort, ActionRetry, ActionRestart, ActionSkipStep}
 }
 
-// Bounds of the parts of a command. A revision is a label value; a request id is a word of at most 64 characters.
-const (
-	revisionPattern  = `^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`
-	requestIDPattern = `^[A-Za-z0-9._:-]{1,64}$`
-)
+// maxRequestID is the length of a request id. A revision is a label value.
+const maxRequestID = 64
+
+// requestID says whether a text is a request id: letters, digits, dots, colons, dashes and underscores.
+func requestID(s string) bool {
+	return s != "" && len(s) <= maxRequestID && strings.IndexFunc(s, func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("._:-", r)
+	}) < 0
+}
 
 // ParseCommand reads "<action>/<revision>/<request id>". The error says which part is wrong and what to write. With
 // three parts, the Command is filled even then, so that a refusal can be answered under its request id.
@@ -44,11 +50,11 @@ func ParseCommand(s string) (Command, error) {
 		return c, fmt.Errorf("%s: unknown action %q: write one of %s", AnnotationCommand, c.Action,
 			strings.Join(Actions(), ", "))
 	}
-	if ok, err := regexp.MatchString(revisionPattern, c.Revision); err != nil || !ok {
+	if c.Revision == "" || len(validation.IsValidLabelValue(c.Revision)) > 0 {
 		return c, fmt.Errorf("%s: %q is not a revision: write the hash of the revision that is meant, as in "+
 			"status.updateRevision", AnnotationCommand, c.Revision)
 	}
-	if ok, err := regexp.MatchString(requestIDPattern, c.ID); err != nil || !ok {
+	if !requestID(c.ID) {
 		return c, fmt.Errorf("%s: %q is not a request id: write 1 to 64 letters, digits, dots, colons, dashes or "+
 			"underscores, different for each request", AnnotationCommand, c.ID)
 	}

@@ -72,9 +72,13 @@ func fit(status *v1alpha1.RolloutStatus) {
 func (r *Reconciler) writeStatus(ctx context.Context, rollout *v1alpha1.Rollout, status v1alpha1.RolloutStatus) (
 	*v1alpha1.Rollout, error,
 ) {
-	changed := rollout.DeepCopy()
-	changed.Status = status
-	patch := client.MergeFromWithOptions(rollout, client.MergeFromWithOptimisticLock{})
+	// The spec is left out: it does not differ, and is most of what would be compared.
+	before := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{
+		Namespace: rollout.Namespace, Name: rollout.Name, ResourceVersion: rollout.ResourceVersion,
+	}}
+	changed := before.DeepCopy()
+	before.Status, changed.Status = rollout.Status, status
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	return changed, r.writes.PatchStatus(ctx, changed, patch)
 }
 
