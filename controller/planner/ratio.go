@@ -72,10 +72,30 @@ func (p *pass) roll(want sizes) {
 	for _, r := range p.Revisions {
 		room -= max(r.Desired, r.Created)
 	}
+	want = p.sustained(want, room)
 	for _, hash := range []string{p.state.Stable, p.state.Candidate} {
 		room -= p.grow(hash, p.wantedOf(hash, want), room)
 	}
 	p.shrink(want)
+}
+
+// sustained lets a stable that shrinks grow instead while too few pods are available for all that are asked for, as when the
+// Rollout is scaled up in the middle of a release whose pods do not come. It gets its share of the room, as an old ReplicaSet
+// of a Deployment does.
+func (p *pass) sustained(want sizes, room int32) sizes {
+	var desired, available int32
+	for _, r := range p.Revisions {
+		desired += r.Desired
+		available += min(r.Available, r.Desired)
+	}
+	stable := p.revision(p.state.Stable)
+	missing := p.Spec.Replicas - p.Spec.Unavailable - available - max(0, stable.Desired-stable.Available)
+	if missing <= 0 || room <= 0 || stable.Desired <= want.stable {
+		return want
+	}
+	share := (int64(room)*int64(stable.Desired) + int64(desired) - 1) / int64(desired)
+	want.stable = max(want.stable, stable.Desired+min(missing, int32(share)))
+	return want
 }
 
 // surge is how many pods there may be above replicas. A first revision that takes the place of another one comes up

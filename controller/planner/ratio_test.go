@@ -24,8 +24,13 @@ func TestARollStaysWithinItsLimits(t *testing.T) {
 			broken := Revision{Hash: "other", Number: 2, Desired: 1, Created: 1}
 			s.Revisions = []Revision{s.Revisions[0], broken, s.Revisions[1]}
 		}), "scale other to 0 pods"},
-		"one may be missing":        {rolling(0, 1, serving("v1", 1, 4), serving("v2", 2, 0)), "scale v1 to 3 pods"},
-		"one is missing already":    {rolling(0, 1, Revision{Hash: "v1", Desired: 4, Created: 4, Ready: 3, Available: 3}, serving("v2", 2, 0)), "scale v1 to 3 pods"},
+		"one may be missing":     {rolling(0, 1, serving("v1", 1, 4), serving("v2", 2, 0)), "scale v1 to 3 pods"},
+		"one is missing already": {rolling(0, 1, Revision{Hash: "v1", Desired: 4, Created: 4, Ready: 3, Available: 3}, serving("v2", 2, 0)), "scale v1 to 3 pods"},
+		"a larger workload has stable grow while the candidate does not come": {with(rolling(1, 0, serving("v1", 1, 4),
+			Revision{Hash: "v2", Desired: 1, Created: 1}), func(s *Snapshot) { s.Spec.Replicas = 7 }), "scale v1 to 7 pods"},
+		"in its share of the room": {with(rolling(1, 0, serving("v1", 1, 2), serving("v2", 2, 3)), func(s *Snapshot) {
+			s.Spec.Replicas = 9
+		}), "scale v1 to 4 pods; scale v2 to 6 pods"},
 		"and cannot be taken twice": {rolling(0, 1, serving("v1", 1, 3), Revision{Hash: "v2", Desired: 1, Created: 1}), ""},
 	})
 }
