@@ -417,15 +417,16 @@ func TestB18ARestartInMidReleaseCostsNoAvailability(t *testing.T) {
 		s.Revisions[1].Desired, s.Revisions[1].Created = 2, 2
 	})
 	held := canary(Gate{Kind: PersonGate})
-	heard := with(restarting(held, serving("v1", 1, 5), serving("v2", 2, 2)), func(s *Snapshot) {
+	heard := func(s Snapshot) Snapshot {
 		s.Active.Endpoints, s.Standby.Endpoints = endpoints("v1", 5), endpoints("v2", 2)
-	})
+		return restarting(s, serving("v1", 1, 5), serving("v2", 2, 2))
+	}
 	holdOutcomes(t, map[string]outcome{
 		"spare pods come first":              {restarting(held, serving("v1", 1, 4), serving("v2", 2, 1)), "scale v1 to 5 pods; scale v2 to 2 pods"},
 		"and are waited for":                 {awaitingSpares, ""},
-		"a pod for each of them":             {heard, "restart at most 1 pod of v1; restart at most 1 pod of v2"},
+		"a pod for each of them":             {heard(held), "restart at most 1 pod of v1; restart at most 1 pod of v2"},
 		"that its Service has heard of":      {restarting(held, serving("v1", 1, 5), serving("v2", 2, 2)), ""},
-		"none while traffic goes to stable":  {restarting(inStage(v1alpha1.StageRetreating), serving("v1", 1, 5), serving("v2", 2, 1)), "set the weight of standby to 0%"},
+		"none while traffic goes to stable":  {heard(inStage(v1alpha1.StageRetreating)), "set the weight of standby to 0%"},
 		"none while pods move between sizes": {restarting(behindOneService(1), serving("v1", 1, 4), serving("v2", 2, 1)), "scale v1 to 3 pods"},
 	})
 }
