@@ -13,7 +13,9 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -61,7 +63,14 @@ func run(ctx context.Context, args []string) error {
 	}
 	restConfig.UserAgent = "sluice/" + version
 	restConfig.QPS = -1 // the API server's own priorities are what limits us
-	mgr, err := manager.New(restConfig, s.manager(scheme))
+	options := s.manager(scheme)
+	if s.leaderElect {
+		options.LeaderElectionConfig = rest.CopyConfig(restConfig)
+		fence := &fence{clock: clock.RealClock{}}
+		options.LeaderElectionConfig.Wrap(fence.leases)
+		restConfig.Wrap(fence.writes)
+	}
+	mgr, err := manager.New(restConfig, options)
 	if err != nil {
 		return err
 	}
@@ -111,6 +120,7 @@ func (s settings) manager(scheme *runtime.Scheme) manager.Options {
 		LeaderElection:                s.leaderElect,
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       s.leaseNamespace,
+		RenewDeadline:                 ptr.To(renewDeadline),
 		LeaderElectionReleaseOnCancel: true, // nothing runs after the manager has ended
 		// A standby fills its caches while it waits, and takes over with nothing left to read.
 		Controller: config.Controller{EnableWarmup: ptr.To(true)},
