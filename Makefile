@@ -218,9 +218,9 @@ test-unit: ## Run the tests that need nothing but Go (RACE=1 to find races; that
 	@for module in $(TESTED_MODULES); do (cd $$module && set -x && $(GO) test ./...); done
 
 .PHONY: test-apiserver
-test-apiserver: bin/cluster ## Run the tests that need etcd and an API server, which are built first.
+test-apiserver: bin/cluster bin/sluice ## Run the tests that need etcd and an API server, which are built first.
 	@assets="$$($(LAUNCHER) assets)"; set -x; \
-	KUBEBUILDER_ASSETS="$$assets" $(GO) test -tags apiserver -timeout 20m ./test/apiserver/...
+	KUBEBUILDER_ASSETS="$$assets" SLUICE=$(BIN)/sluice $(GO) test -tags apiserver -timeout 20m ./test/apiserver/...
 
 .PHONY: assets
 assets: bin/cluster ## Build etcd and the API server, and print the folder for KUBEBUILDER_ASSETS.
