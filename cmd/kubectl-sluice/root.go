@@ -52,7 +52,7 @@ All of kubectl's flags about connections work here too, such as --as, --cluster,
 	root.AddCommand(
 		newList(e), newGet(e), newStatus(e), newPlan(e), newWhy(e), newVersion(e),
 		newPromote(e), newAbort(e), newRetry(e), newPause(e), newResume(e), newRestart(e),
-		newSet(e), newUndo(e),
+		newSet(e), newUndo(e), newMigrate(e), newEject(e),
 	)
 	addCompletion(e, root)
 	return root

@@ -208,8 +208,9 @@ func (w *world) mayBeTarget(orphan *appsv1.ReplicaSet) bool {
 // it was made from.
 func (r *Reconciler) hasPodsOfTemplate(ctx context.Context, w *world, orphan *appsv1.ReplicaSet) (bool, error) {
 	if recorded := orphan.Annotations[v1alpha1.AnnotationTemplate]; recorded != "" {
-		identity, err := revision.Hash([]byte(recorded), 0)
-		return identity == w.identity, err
+		if identity, err := revision.Hash([]byte(recorded), 0); err == nil && identity == w.identity {
+			return true, nil
+		}
 	}
 	bare := *w // what the spec adds beside the template is for revisions that we make
 	bare.rollout = w.rollout.DeepCopy()

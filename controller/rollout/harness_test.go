@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -70,7 +71,7 @@ func newHarness(t *testing.T, objects ...client.Object) *harness {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme,
-		gatewayv1.Install, v1alpha1.AddToScheme,
+		gatewayv1.Install, autoscalingv2.AddToScheme, v1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
@@ -84,7 +85,7 @@ func newHarness(t *testing.T, objects ...client.Object) *harness {
 	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder())
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).
 		WithStatusSubresource(&v1alpha1.Rollout{}, &v1alpha1.AnalysisRun{}, &appsv1.ReplicaSet{}, &corev1.Pod{}, &gatewayv1.HTTPRoute{}).
-		WithInterceptorFuncs(interceptor.Funcs{Create: h.create})
+		WithInterceptorFuncs(interceptor.Funcs{Create: h.create, Delete: h.orphaning})
 	for _, index := range Indexes() {
 		b = b.WithIndex(index.Object, index.Name, index.Values)
 	}
