@@ -25,6 +25,8 @@ type Revision struct {
 	Images []string
 	// Template is its pod template as JSON, as it can be written to spec.template.
 	Template json.RawMessage
+	// Configuration are the hashes of the contents that it was made with, by "ConfigMap/<name>" and "Secret/<name>".
+	Configuration map[string]string
 }
 
 // String gives the number and the images: "2 (shop/web:v2)".
@@ -69,6 +71,8 @@ func revisionOf(replicaSet *unstructured.Unstructured) (Revision, error) {
 		Hash:     replicaSet.GetLabels()[v1alpha1.LabelPodTemplateHash],
 		Images:   imagesOf(template),
 		Template: raw,
+
+		Configuration: v1alpha1.ConfigurationVersions(replicaSet),
 	}
 	revision.Number = v1alpha1.RevisionNumber(replicaSet)
 	return revision, nil

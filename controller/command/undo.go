@@ -16,7 +16,8 @@ import (
 // was aborted, and otherwise the newest earlier revision that was promoted.
 const Previous int64 = 0
 
-// Undo puts the pod template of an earlier revision back into the spec, and returns that revision. The Rollout must not
+// Undo puts the pod template of an earlier revision back into the spec, pins the ConfigMaps and Secrets that are part of it to
+// the content that they had, and returns that revision. The Rollout must not
 // change between the look and the patch, so that nobody's edit is undone unseen.
 func Undo(ctx context.Context, c Client, key client.ObjectKey, number int64) (Revision, error) {
 	var target Revision
@@ -29,13 +30,14 @@ func Undo(ctx context.Context, c Client, key client.ObjectKey, number int64) (Re
 		if err != nil {
 			return nil, err
 		}
-		if bytes.Equal(target.Template, r.Spec.Template.Raw) {
+		content := pins(r, target)
+		if bytes.Equal(target.Template, r.Spec.Template.Raw) && len(content) == 0 {
 			return nil, alreadyThere(r, target)
 		}
-		return jsonPatch([]operation{
+		return jsonPatch(append([]operation{
 			{Op: "replace", Path: "/metadata/resourceVersion", Value: r.ResourceVersion},
 			{Op: "replace", Path: "/spec/template", Value: target.Template},
-		})
+		}, content...))
 	})
 	if err != nil {
 		return Revision{}, err
