@@ -88,10 +88,30 @@ func TestDefinitionsFitClientSideApply(t *testing.T) {
 
 func TestNoRoleGrantsTooMuch(t *testing.T) {
 	for name, rules := range allRules(t) {
+		if name == secretsRole {
+			continue // TestSecretsAreGrantedByName
+		}
 		for i, rule := range rules {
 			for _, complaint := range excess(rule) {
 				t.Errorf("%s: rule %d: %s", name, i, complaint)
 			}
+		}
+	}
+}
+
+// secretsRole is the one role with access to Secrets.
+const secretsRole = "ClusterRole sluice-configuration-secrets"
+
+// TestSecretsAreGrantedByName holds that Secrets can be read by name only, and that this is granted nowhere until somebody
+// binds the role in a namespace.
+func TestSecretsAreGrantedByName(t *testing.T) {
+	want := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get", "create", "delete"}}}
+	if diff := cmp.Diff(want, allRules(t)[secretsRole]); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", secretsRole, diff)
+	}
+	for _, object := range slices.Concat(objectsOfKind(t, "ClusterRoleBinding"), objectsOfKind(t, "RoleBinding")) {
+		if binding := decode[rbacv1.RoleBinding](t, object); "ClusterRole "+binding.RoleRef.Name == secretsRole {
+			t.Errorf("%s grants Secrets from the start", id(object))
 		}
 	}
 }
@@ -221,7 +241,8 @@ func TestRolesGrantWhatTheCodeDeclares(t *testing.T) {
 	want["events create"], want["events patch"] = true, true
 
 	rules := allRules(t)
-	got := grants(slices.Concat(rules["ClusterRole sluice-controller"], rules["Role "+namespace+"/sluice-leader-election"]))
+	got := grants(slices.Concat(rules["ClusterRole sluice-controller"], rules["Role "+namespace+"/sluice-leader-election"],
+		rules[secretsRole]))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("config/rbac does not grant what the code declares (-declared +granted):\n%s", diff)
 	}

@@ -26,6 +26,8 @@ const (
 	DefaultSettle = 2 * time.Second
 	// DefaultConcurrency is how many Rollouts are worked on at the same time.
 	DefaultConcurrency = 10
+	// DefaultTurns is how many Rollouts may be released at the same time because of one ConfigMap or Secret.
+	DefaultTurns = rollout.DefaultTurns
 )
 
 // Options are what whoever runs the controllers can choose.
@@ -38,6 +40,9 @@ type Options struct {
 	Settle time.Duration
 	// Concurrency is how many Rollouts are worked on at the same time; at least 1.
 	Concurrency int
+	// Turns is how many Rollouts may be released at the same time because of one ConfigMap or Secret that all of them
+	// track; DefaultTurns when it is 0.
+	Turns int
 	// Clock tells the time; the real one when nil.
 	Clock clock.PassiveClock
 }
@@ -84,6 +89,7 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	}
 	if err := rollout.Setup(ctx, mgr, rollout.Options{
 		Concurrency: options.Concurrency, Settle: options.Settle, Clock: options.Clock, Routers: routers,
+		Turns: options.Turns,
 	}); err != nil {
 		return fmt.Errorf("rollout: %w", err)
 	}

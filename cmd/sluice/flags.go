@@ -39,6 +39,8 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.namespaces, "namespaces", "", "namespaces to work in, separated by commas (default: all)")
 	flags.IntVar(&s.controllers.Concurrency, "concurrent-rollouts", controller.DefaultConcurrency,
 		"how many Rollouts are worked on at the same time")
+	flags.IntVar(&s.controllers.Turns, "configuration-concurrency", controller.DefaultTurns,
+		"how many Rollouts are released at the same time because of one ConfigMap or Secret that all of them track")
 	flags.BoolVar(&s.version, "version", false, "print the version and end")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "least level that is logged: debug, info, warn or error")
 	flags.StringVar(&s.logFormat, "log-format", "json", "how log lines are written: json or text")
@@ -55,6 +57,8 @@ func parse(args []string) (settings, error) {
 		return s, fmt.Errorf("--settle-time=%s: write a duration of 0 or more, such as 2s", s.controllers.Settle)
 	case s.controllers.Concurrency < 1:
 		return s, fmt.Errorf("--concurrent-rollouts=%d: write a number of 1 or more", s.controllers.Concurrency)
+	case s.controllers.Turns < 1:
+		return s, fmt.Errorf("--configuration-concurrency=%d: write a number of 1 or more", s.controllers.Turns)
 	case s.logFormat != "json" && s.logFormat != "text":
 		return s, fmt.Errorf("--log-format=%s: write json or text", s.logFormat)
 	}

@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 		"everything":       {args: []string{"--leader-elect", "--settle-time=0", "--namespaces=a,b", "--log-level=debug", "--log-format=text"}},
 		"no address":       {args: []string{"--prometheus-address="}},
 		"negative settle":  {args: []string{"--settle-time=-1s"}, wantErr: "write a duration of 0 or more"},
+		"nobody's turn":    {args: []string{"--configuration-concurrency=0"}, wantErr: "write a number of 1 or more"},
 		"nobody works":     {args: []string{"--concurrent-rollouts=0"}, wantErr: "write a number of 1 or more"},
 		"unknown format":   {args: []string{"--log-format=xml"}, wantErr: "write json or text"},
 		"unknown flag":     {args: []string{"--nonsense"}, wantErr: "nonsense"},

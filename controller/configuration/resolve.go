@@ -63,7 +63,9 @@ type Problem struct {
 type Resolution struct {
 	// Template is the template to run: the one that was given, with the names of copies.
 	Template []byte
-	// Versions are the hashes of the contents that are part of the revision, by object.
+	// Hashes are those of every tracked content that is known.
+	Hashes map[Object]string
+	// Versions are the hashes of the contents that are part of the revision.
 	Versions map[Object]string
 	// Problems are what is wrong. While there is one that keeps a name from being known, Template is nil.
 	Problems []Problem
@@ -85,7 +87,7 @@ func Resolve(rollout string, template []byte, references []Reference, contents m
 		return Resolution{}, err
 	}
 	out := resolution{uses: uses, names: map[Object]string{}, complete: true}
-	out.Versions = map[Object]string{}
+	out.Hashes, out.Versions = map[Object]string{}, map[Object]string{}
 	for _, r := range references {
 		if err := out.add(rollout, r, contents[r.Object]); err != nil {
 			return Resolution{}, err
@@ -115,19 +117,41 @@ func (out *resolution) add(rollout string, r Reference, found Found) error {
 		return nil
 	}
 	hash, err := version(found, r, optional)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case hash == "" && !found.Unknown:
-		out.Problems = append(out.Problems, notFound(r))
 	}
-	if hash == "" || !r.Copied() {
+	if hash == "" {
 		out.complete = out.complete && !r.Copied()
+		if !found.Unknown {
+			out.Problems = append(out.Problems, notFound(r))
+		}
 		return nil
 	}
-	out.Versions[r.Object] = hash
-	out.names[r.Object] = CopyOf(r.Object, rollout, hash).Name
+	out.Hashes[r.Object] = hash
+	if r.Copied() {
+		out.Versions[r.Object] = hash
+		out.names[r.Object] = CopyOf(r.Object, rollout, hash).Name
+	}
 	return nil
+}
+
+// WithVersions gives the template that a revision was made of, from its template as it was written and from the contents that
+// it was made with, as v1alpha1.ConfigurationVersions gives them.
+func WithVersions(rollout string, template []byte, versions map[string]string) ([]byte, error) {
+	if len(versions) == 0 {
+		return template, nil
+	}
+	uses, err := Uses(template)
+	if err != nil {
+		return nil, err
+	}
+	names := map[Object]string{}
+	for _, use := range uses {
+		if hash := versions[use.Key()]; hash != "" {
+			names[use.Object] = CopyOf(use.Object, rollout, hash).Name
+		}
+	}
+	return rename(template, uses, names)
 }
 
 // usesOf says whether a template uses an object, and whether pods start without it.

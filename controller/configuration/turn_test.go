@@ -103,17 +103,19 @@ func TestNoMoreThanTheLimit(t *testing.T) {
 			i := random.IntN(len(now))
 			view := slices.Clone(views[random.IntN(len(views))])
 			view[i] = now[i]
-			mayGo := Wait(now[i].Name, configMap("a"), view, limit) == ""
-			now[i] = Sharer{
-				Name: now[i].Name, Waiting: now[i].Waiting && !mayGo,
-				Releasing: now[i].Waiting && mayGo || now[i].Releasing && random.IntN(4) > 0,
-			}
+			now[i] = decide(now[i], view, limit, random.IntN(4) == 0)
 			if releasing := released(now); releasing > limit {
 				t.Fatalf("seed %d, turn %d: %d are released at once, want at most %d", seed, turn, releasing, limit)
 			}
 			views = append(views[1:], slices.Clone(now))
 		}
 	}
+}
+
+// decide lets a Rollout begin when it may, and end.
+func decide(s Sharer, view []Sharer, limit int, done bool) Sharer {
+	begins := s.Waiting && Wait(s.Name, configMap("a"), view, limit) == ""
+	return Sharer{Name: s.Name, Waiting: s.Waiting && !begins, Releasing: begins || s.Releasing && !done}
 }
 
 func released(sharers []Sharer) int {

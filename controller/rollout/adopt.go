@@ -139,7 +139,7 @@ func (r *Reconciler) adopt(ctx context.Context, w *world) error {
 		r.orphans.forget(client.ObjectKeyFromObject(w.rollout))
 		return nil
 	}
-	if w.template == nil {
+	if w.template == nil || w.configuration.unknown {
 		return nil
 	}
 	changed := false
@@ -208,7 +208,7 @@ func (w *world) mayBeTarget(orphan *appsv1.ReplicaSet) bool {
 // it was made from.
 func (r *Reconciler) hasPodsOfTemplate(ctx context.Context, w *world, orphan *appsv1.ReplicaSet) (bool, error) {
 	if recorded := orphan.Annotations[v1alpha1.AnnotationTemplate]; recorded != "" {
-		if identity, err := revision.Hash([]byte(recorded), 0); err == nil && identity == w.identity {
+		if identity, err := identityOf(w.rollout.Name, []byte(recorded), orphan); err == nil && identity == w.identity {
 			return true, nil
 		}
 	}
@@ -267,7 +267,7 @@ func (r *Reconciler) adoptTarget(ctx context.Context, w *world, orphan *appsv1.R
 	if err != nil {
 		return false, err
 	}
-	taken, err := r.own(ctx, w, orphan, raw)
+	taken, err := r.own(ctx, w, orphan, w.written(raw))
 	if taken {
 		r.emit(w.rollout, planner.Event{Reason: v1alpha1.ReasonAdopted, Message: fmt.Sprintf(
 			"ReplicaSet %s with %d pods is the revision of the template, and goes on as it is", orphan.Name, orphan.Status.Replicas)})
@@ -294,7 +294,7 @@ func (r *Reconciler) adoptEarlier(ctx context.Context, w *world, orphan *appsv1.
 // own writes a Rollout down as the owner of a ReplicaSet that has a template, if it is as it was observed, and if the
 // Rollout is still there and means to stay.
 func (r *Reconciler) own(ctx context.Context, w *world, orphan *appsv1.ReplicaSet, template []byte) (bool, error) {
-	identity, err := revision.Hash(template, 0)
+	identity, err := identityOf(w.rollout.Name, template, orphan)
 	if err != nil {
 		return false, err
 	}

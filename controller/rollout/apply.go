@@ -81,6 +81,27 @@ func (r *Reconciler) detachStandby(ctx context.Context, w *world) error {
 // follow brings about what needs no decision, after the actions, so that nothing waits for it. An object that an action
 // has changed is left to the next pass.
 func (r *Reconciler) follow(ctx context.Context, w *world, actions []planner.Action) error {
+	changed := changedBy(actions)
+	for _, part := range []func(context.Context, *world, map[string]bool) error{r.followRoles, r.followMinReady} {
+		if err := part(ctx, w, changed); err != nil {
+			return err
+		}
+	}
+	if !changed[string(planner.Standby)] {
+		if err := r.followActive(ctx, w); err != nil {
+			return err
+		}
+	}
+	for _, part := range []func(context.Context, *world) error{r.releaseUnnamed, r.followConfiguration, r.forgetOldRuns} {
+		if err := part(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedBy are the revisions and the roles of Services that actions change.
+func changedBy(actions []planner.Action) map[string]bool {
 	changed := map[string]bool{}
 	for _, action := range actions {
 		switch a := action.(type) {
@@ -92,21 +113,7 @@ func (r *Reconciler) follow(ctx context.Context, w *world, actions []planner.Act
 			changed[string(a.Role)] = true
 		}
 	}
-	if err := r.followRoles(ctx, w, changed); err != nil {
-		return err
-	}
-	if err := r.followMinReady(ctx, w, changed); err != nil {
-		return err
-	}
-	if !changed[string(planner.Standby)] {
-		if err := r.followActive(ctx, w); err != nil {
-			return err
-		}
-	}
-	if err := r.releaseUnnamed(ctx, w); err != nil {
-		return err
-	}
-	return r.forgetOldRuns(ctx, w)
+	return changed
 }
 
 // refused is a write that will not succeed until somebody mends something.

@@ -30,6 +30,9 @@ func (r *Reconciler) createRevision(ctx context.Context, w *world, a planner.Cre
 	if a.Revision != w.snapshot.Target {
 		return fmt.Errorf("only the target %s has a template to create a ReplicaSet from, and not %s", w.snapshot.Target, a.Revision)
 	}
+	if err := r.createCopies(ctx, w); err != nil {
+		return err
+	}
 	rs, err := newReplicaSet(w, a)
 	if err != nil {
 		return err
@@ -66,7 +69,10 @@ func newReplicaSet(w *world, a planner.CreateRevision) (*unstructured.Unstructur
 	if err != nil {
 		return nil, fmt.Errorf("spec.template.metadata.labels: %w", err)
 	}
-	annotations := annotationsOf(w.nextNumber(), raw)
+	annotations := annotationsOf(w.nextNumber(), w.written(raw))
+	if err := w.configuration.annotate(annotations); err != nil {
+		return nil, err
+	}
 	if err := w.decorate(template, annotations, a.Revision); err != nil {
 		return nil, err
 	}

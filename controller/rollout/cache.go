@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/configuration"
 )
 
 // What is cached is what is decided from. There is no cache of Pods, of which a cluster has most, nor of Secrets.
@@ -32,6 +33,7 @@ func cachedKinds() map[schema.GroupVersionKind]func() client.Object {
 		corev1.SchemeGroupVersion.WithKind("Service"):            func() client.Object { return &corev1.Service{} },
 		deployment(): func() client.Object { return newDeployment() },
 		httpRoute():  func() client.Object { return newHTTPRoute() },
+		corev1.SchemeGroupVersion.WithKind(v1alpha1.KindConfigMap): func() client.Object { return newMetadata(v1alpha1.KindConfigMap) },
 	}
 }
 
@@ -48,6 +50,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 		&appsv1.ReplicaSet{}:         {Transform: shrinkReplicaSet},
 		&discoveryv1.EndpointSlice{}: {Transform: shrinkEndpointSlice},
 		newDeployment():              {Transform: shrinkDeployment},
+		&corev1.ConfigMap{}:          {Transform: shrinkMetadata},
 	}
 }
 
@@ -89,6 +92,22 @@ func shrinkEndpointSlice(in any) (any, error) {
 	return slice, nil
 }
 
+// newMetadata is the metadata of a ConfigMap or a Secret, all that is ever read of one but to take its hash or a copy.
+func newMetadata(kind string) *metav1.PartialObjectMetadata {
+	out := &metav1.PartialObjectMetadata{}
+	out.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(kind))
+	return out
+}
+
+// shrinkMetadata drops what may be as long as a content: kubectl apply keeps one in an annotation.
+func shrinkMetadata(in any) (any, error) {
+	if object, ok := in.(metav1.Object); ok {
+		object.SetManagedFields(nil)
+		object.SetAnnotations(nil)
+	}
+	return in, nil
+}
+
 // Names of the indexes of the cache.
 const (
 	// indexService finds the Rollouts that name a Service, and the EndpointSlices of one.
@@ -101,6 +120,8 @@ const (
 	indexWorkload = "sluice.workload"
 	// indexRevision finds the Services that select a revision.
 	indexRevision = "sluice.revision"
+	// indexConfiguration finds the Rollouts that track a ConfigMap or Secret, as "kind/name".
+	indexConfiguration = "sluice.configuration"
 	// indexController finds what a Rollout controls, by its UID, and ReplicaSets that nobody controls, as nobody.
 	indexController = "sluice.controller"
 	// nobody is the value of indexController of what nothing controls: no UID is so short.
@@ -124,6 +145,7 @@ func Indexes() []Index {
 		{Object: &v1alpha1.Rollout{}, Name: indexRoute, Values: routesOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexTemplate, Values: templatesOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexWorkload, Values: workloadOf},
+		{Object: &v1alpha1.Rollout{}, Name: indexConfiguration, Values: configurationOf},
 		{Object: &discoveryv1.EndpointSlice{}, Name: indexService, Values: serviceOfSlice},
 		{Object: &corev1.Service{}, Name: indexRevision, Values: revisionOfService},
 		{Object: &appsv1.ReplicaSet{}, Name: indexController, Values: controllerOrNobody},
@@ -181,6 +203,20 @@ func workloadOf(obj client.Object) []string {
 		return nil
 	}
 	return []string{rollout.Spec.WorkloadRef.Name}
+}
+
+func configurationOf(obj client.Object) []string {
+	rollout, ok := obj.(*v1alpha1.Rollout)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, ref := range configuration.References(rollout.Spec.Configuration) {
+		if ref.Tracked() {
+			out = append(out, ref.Key())
+		}
+	}
+	return out
 }
 
 func serviceOfSlice(obj client.Object) []string {

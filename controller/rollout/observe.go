@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -42,6 +43,8 @@ type world struct {
 	target trafficrouting.Target
 	// attached says that a route names the standby Service beside the active one.
 	attached bool
+	// configuration is what the template reads from ConfigMaps and Secrets.
+	configuration settings
 	// badCommand is the answer to a command that cannot be read; nil when there is none.
 	badCommand *v1alpha1.CommandStatus
 	// retry is when to look again at something that no watch tells of; 0 when there is no such thing.
@@ -62,11 +65,13 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 	}
 	w.observeSpec(r.settle)
 	for _, part := range []func(context.Context, *world) error{
+		r.observeConfiguration,
 		r.observeReplicaSets,
 		r.observePods,
 		r.observeServices,
 		r.observeRoutes,
 		r.observeAnalyses,
+		r.observeTurn,
 	} {
 		if err := part(ctx, w); err != nil {
 			return nil, err
@@ -112,6 +117,10 @@ func withoutStrategy(spec *v1alpha1.RolloutSpec) *v1alpha1.RolloutSpec {
 func (w *world) observeTarget() {
 	if w.rollout.Spec.WorkloadRef != nil { // the workload is missing
 		w.snapshot.Target = w.rollout.Status.UpdateRevision
+		return
+	}
+	if w.configuration.unknown {
+		w.snapshot.Target = cmp.Or(w.snapshot.State.Candidate, w.snapshot.State.Stable) // it stays as it is
 		return
 	}
 	raw, err := w.rollout.Spec.Template.MarshalJSON()

@@ -16,6 +16,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -75,7 +76,11 @@ type Reconciler struct {
 	settle   time.Duration
 	routes   lateWatch
 	workload lateWatch
-	orphans  orphans
+	// configMaps is the watch of the metadata of ConfigMaps.
+	configMaps lateWatch
+	contents   contents
+	turns      int
+	orphans    orphans
 	// conditions of metrics, which every pass tries, so that they are compiled once; nil compiles them anew.
 	conditions *analysis.Conditions
 	next       func(planner.Snapshot) planner.Plan
@@ -98,6 +103,9 @@ type Parts struct {
 	Clock clock.PassiveClock
 	// Settle is how long the data plane is given after the API has reported a change of traffic; 0 means no time.
 	Settle time.Duration
+	// Turns is how many Rollouts may be released at the same time because of one ConfigMap or Secret that all of them
+	// track; DefaultTurns when it is 0.
+	Turns int
 	// Conditions keeps compiled conditions of metrics, which every pass tries; nil compiles them anew each time.
 	Conditions *analysis.Conditions
 	// Next decides; planner.Next when nil. A test passes one with a mistake, to show that the mistake is noticed.
@@ -114,6 +122,7 @@ func New(p Parts) *Reconciler {
 	return &Reconciler{
 		cache: p.Cache, live: p.Live, writes: out, routers: p.Routers(p.Cache, out), recorder: p.Recorder,
 		clock: p.Clock, since: p.Clock.Now(), settle: p.Settle, conditions: p.Conditions, next: p.Next,
+		contents: newContents(), turns: cmp.Or(p.Turns, DefaultTurns),
 	}
 }
 

@@ -26,6 +26,7 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 		status.History[0].Images = w.images(plan.Record.Revision)
 	}
 	status.Workload = w.workloadStatus(plan)
+	status.Configuration = w.configurationStatus(plan)
 	if w.badCommand != nil {
 		status.LastCommand = w.badCommand
 	}

@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -55,6 +54,9 @@ type Options struct {
 	Concurrency int
 	// Settle is how long the data plane is given after the API has reported a change of traffic.
 	Settle time.Duration
+	// Turns is how many Rollouts may be released at the same time because of one ConfigMap or Secret that all of them
+	// track; DefaultTurns when it is 0.
+	Turns int
 	// Clock tells the time.
 	Clock clock.PassiveClock
 	// Routers makes the routers, from the reader and the writer that they are to use.
@@ -73,6 +75,7 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	r := New(Parts{
 		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Client: mgr.GetClient(), Routers: options.Routers,
 		Recorder: mgr.GetEventRecorder("sluice"), Clock: newSteady(options.Clock), Settle: options.Settle, Conditions: conditions,
+		Turns: options.Turns,
 	})
 	c, err := builder.ControllerManagedBy(mgr).
 		Named("rollout").
@@ -84,6 +87,8 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 		Watches(&v1alpha1.Rollout{}, abortsFirst{&handler.EnqueueRequestForObject{}}).
 		Watches(&v1alpha1.Rollout{}, handler.EnqueueRequestsFromMapFunc(r.namingServicesOf),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Rollout{}, handler.EnqueueRequestsFromMapFunc(r.waitingForTurnOf),
+			builder.WithPredicates(turnPredicate())).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(),
 			&v1alpha1.Rollout{}, handler.OnlyControllerOwner())).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.mayAdopt)).
@@ -99,11 +104,12 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	}
 	r.routes.start = r.late(mgr, c, newHTTPRoute(), r.namingRoute)
 	r.workload.start = r.late(mgr, c, newDeployment(), r.namingWorkload)
+	r.configMaps.start = r.late(mgr, c, newMetadata(v1alpha1.KindConfigMap), r.trackingConfigMap)
 	return nil
 }
 
 // late is the start of a watch whose objects wake the Rollouts that name them.
-func (r *Reconciler) late(mgr manager.Manager, c controller.Controller, kind *unstructured.Unstructured, naming handler.MapFunc,
+func (r *Reconciler) late(mgr manager.Manager, c controller.Controller, kind client.Object, naming handler.MapFunc,
 ) func(context.Context) (func() bool, error) {
 	return func(ctx context.Context) (func() bool, error) {
 		informer, err := mgr.GetCache().GetInformer(ctx, kind, cache.BlockUntilSynced(false))
@@ -115,18 +121,18 @@ func (r *Reconciler) late(mgr manager.Manager, c controller.Controller, kind *un
 	}
 }
 
-// lateWatch is a watch of a kind that few Rollouts name, such as routes. It begins when the first Rollout names one: a cluster without the Gateway API, or
-// without Rollouts that use it, pays nothing for it.
+// lateWatch is a watch that begins when the first Rollout needs it, as those of routes and of ConfigMaps: a cluster without
+// the Gateway API, or without Rollouts that use it, pays nothing for it.
 type lateWatch struct {
 	mu      sync.Mutex
 	started time.Time
 	filled  func() bool
-	// start begins the watch, does not wait for it, and gives what says whether all routes have been read.
+	// start begins the watch, does not wait for it, and gives what says whether all there is has been read.
 	start func(context.Context) (filled func() bool, err error)
 }
 
-// ensure starts the watch, once, and says for how long it has been waiting for the first list of routes; 0 when it has
-// it. Nobody waits here: where routes cannot be listed, Rollouts without routes go on. The error is a NoMatchError where
+// ensure starts the watch, once, and says for how long it has been waiting for the first list; 0 when it has it.
+// Nobody waits here: where routes cannot be listed, Rollouts without routes go on. The error is a NoMatchError where
 // the cluster does not serve the kind.
 func (w *lateWatch) ensure(ctx context.Context, now time.Time) (time.Duration, error) {
 	w.mu.Lock()
