@@ -217,6 +217,13 @@ test-unit: ## Run the tests that need nothing but Go (RACE=1 to find races; that
 	$(if $(RACE),CGO_ENABLED=1 )$(GO) test $(if $(RACE),-race )./...
 	@for module in $(TESTED_MODULES); do (cd $$module && set -x && $(GO) test ./...); done
 
+# How long `make soak` tells stories with pairs of faults, after it has tried every fault once. It prints the seed of a run that fails.
+SOAK ?= 10m
+
+.PHONY: soak
+soak: ## Simulate the controller with every fault at every write, then random pairs for SOAK=10m (SEED=n tells one run again).
+	SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -run '$(if $(SEED),,TestExplore|)TestSoak' -v ./test/simulation $(if $(SEED),-args -seed $(SEED))
+
 .PHONY: test-apiserver
 test-apiserver: bin/cluster bin/sluice ## Run the tests that need etcd and an API server, which are built first.
 	@assets="$$($(LAUNCHER) assets)"; set -x; \

@@ -1,0 +1,265 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// Class is a kind of faults that is tried at writes of a story.
+type Class string
+
+// The classes.
+const (
+	Crashes    Class = "crash points"
+	StaleReads Class = "stale reads"
+	LostEvents Class = "lost, repeated and reordered events"
+	Leaders    Class = "two leaders"
+	Jumps      Class = "clock jumps"
+	Orders     Class = "orders and losses"
+)
+
+// Classes are all of them, in the order of reports.
+func Classes() []Class {
+	return []Class{Crashes, StaleReads, LostEvents, Leaders, Jumps, Orders}
+}
+
+// faultsOf are the faults of a class for a story.
+func (s *Story) faultsOf(class Class) []Fault {
+	switch class {
+	case Crashes:
+		return crashes()
+	case StaleReads:
+		return staleReads()
+	case LostEvents:
+		return lostEvents()
+	case Leaders:
+		return leaders()
+	case Jumps:
+		return jumps()
+	case Orders:
+		return orders(s.Key)
+	}
+	return nil
+}
+
+// Strides say at which writes the faults of a class are tried: 1 at each, 4 at every fourth. What one fault of a class
+// leaves out the next one tries, and what a stride leaves out in one story it does not in another.
+type Strides map[Class]int
+
+// Report counts what was explored.
+type Report struct {
+	// Stories, and Runs of them, with and without faults.
+	Stories, Runs int
+	// Faults counts runs by the class of their fault.
+	Faults map[Class]int
+	// Writes, Passes and Checks are those of all runs.
+	Writes, Passes, Checks int
+	// Violations of invariants, ends that differ and counts of updates that are too large; Stuck runs do not come to rest.
+	Violations, Differences, Stuck int
+	// Failures describe them, so that each can be told again.
+	Failures []string
+}
+
+// mostFailures is how many are described.
+const mostFailures = 40
+
+// Add counts another report.
+func (r *Report) Add(o Report) {
+	r.Stories += o.Stories
+	r.Runs += o.Runs
+	if r.Faults == nil {
+		r.Faults = map[Class]int{}
+	}
+	for class, n := range o.Faults {
+		r.Faults[class] += n
+	}
+	r.Writes, r.Passes, r.Checks = r.Writes+o.Writes, r.Passes+o.Passes, r.Checks+o.Checks
+	r.Violations, r.Differences, r.Stuck = r.Violations+o.Violations, r.Differences+o.Differences, r.Stuck+o.Stuck
+	r.Failures = append(r.Failures, o.Failures...)
+	r.Failures = r.Failures[:min(len(r.Failures), mostFailures)]
+}
+
+// String is one line of counts.
+func (r *Report) String() string {
+	var classes []string
+	for _, class := range Classes() {
+		classes = append(classes, fmt.Sprintf("%s %d", class, r.Faults[class]))
+	}
+	return fmt.Sprintf("%d stories, %d runs (%s), %d passes, %d writes, %d checks, %d violations, %d ends that differ, %d stuck",
+		r.Stories, r.Runs, strings.Join(classes, ", "), r.Passes, r.Writes, r.Checks, r.Violations, r.Differences, r.Stuck)
+}
+
+func (r *Report) note(got Result) {
+	r.Runs++
+	r.Writes, r.Passes, r.Checks = r.Writes+got.Writes, r.Passes+got.Passes, r.Checks+got.Checks
+}
+
+func (r *Report) fail(format string, args ...any) {
+	if len(r.Failures) < mostFailures {
+		r.Failures = append(r.Failures, fmt.Sprintf(format, args...))
+	}
+}
+
+// Explore tells a story without a fault, and each of its steps, from where it begins, with each fault of each class that
+// has a stride, at writes that are so far apart. The offset moves them. What has come to the same as without the fault by
+// the end of the step goes on in the same way; everything else is told to its end.
+func Explore(kit *Kit, s *Story, strides Strides, offset int) Report {
+	out := Report{Stories: 1, Faults: map[Class]int{}}
+	for n, e := range out.episodes(kit, s) {
+		out.faults(&e, strides, offset+n)
+	}
+	return out
+}
+
+// episodes tells a story without a fault, and keeps where each of its steps begins.
+func (r *Report) episodes(kit *Kit, s *Story) []episode {
+	begin, err := s.open(kit)
+	if err != nil {
+		r.Stuck++
+		r.fail("%s: %v", s.Name, err)
+		return nil
+	}
+	var out []episode
+	for n, step := range s.chapters() {
+		clean := begin.fork()
+		want := clean.tell(step)
+		r.note(want)
+		r.judge(fmt.Sprintf("%s, %s", s.Name, step.Name), want)
+		out = append(out, episode{story: s, chapter: n, begin: begin, want: want})
+		begin = clean
+	}
+	end := begin.Picture(s.Key)
+	for n := range out {
+		out[n].want.Picture = end
+	}
+	return out
+}
+
+// episode is one step of a story, from where it begins.
+type episode struct {
+	story   *Story
+	chapter int
+	begin   *World
+	want    Result
+}
+
+// faults tries those of all classes.
+func (r *Report) faults(e *episode, strides Strides, offset int) {
+	for _, class := range Classes() {
+		stride := strides[class]
+		if stride == 0 {
+			continue
+		}
+		for n, fault := range e.story.faultsOf(class) {
+			for at := 1 + (n+offset)%stride; at <= e.want.Writes; at += stride {
+				fault.At = at
+				r.Faults[class]++
+				r.try(e, fault)
+			}
+		}
+	}
+}
+
+// try tells an episode with one fault or two, and compares it with the telling without.
+func (r *Report) try(e *episode, fault Fault, also ...Fault) {
+	w := e.begin.fork()
+	w.fault = &fault
+	chapters := e.story.chapters()
+	name := fmt.Sprintf("%s, %s: %s", e.story.Name, chapters[e.chapter].Name, &fault)
+	if len(also) > 0 {
+		w.second = &also[0]
+		name += " and " + also[0].String()
+		fault.Differs = fault.Differs || also[0].Differs
+		w.second.Excuses = slices.Concat(fault.Excuses, also[0].Excuses)
+	}
+	got := w.tell(chapters[e.chapter])
+	if fault.Differs && got.Stuck == nil {
+		w.flows = false
+		got = w.result(w.cure(e.story.Key))
+	}
+	r.note(got)
+	r.judge(name, got)
+	if fault.Differs || got.Stuck != nil {
+		return
+	}
+	r.compare(name, e.want, got)
+	if contrast(e.want.essence, got.essence) == "" {
+		return
+	}
+	for _, step := range chapters[e.chapter+1:] {
+		w.rested = false
+		if got = w.tell(step); got.Stuck != nil {
+			break
+		}
+	}
+	r.judge(name, got)
+	if diff := differences(e.want.Picture, w.Picture(e.story.Key)); len(diff) > 0 {
+		r.Differences++
+		r.fail("%s: the end differs: %s", name, strings.Join(diff, "; "))
+	}
+}
+
+// spareUpdates is how many writes of an object a fault may add beyond twice as many: a pass that is repeated tells of itself.
+const spareUpdates = 8
+
+// judge counts what is wrong with a run by itself.
+func (r *Report) judge(name string, got Result) {
+	if got.Stuck != nil {
+		r.Stuck++
+		r.fail("%s: %v", name, got.Stuck)
+		return
+	}
+	if len(got.Violations) > 0 {
+		r.Violations++
+		r.fail("%s: %s", name, got.Violations[0]) // the others mostly follow from the first
+	}
+}
+
+// compare counts what is wrong with a run beside another one.
+func (r *Report) compare(name string, want, got Result) {
+	for _, object := range slices.Sorted(maps.Keys(got.Updates)) {
+		if most := 2*want.Updates[object] + spareUpdates; got.Updates[object] > most {
+			r.Differences++
+			r.fail("%s: %d updates of %s, and %d without the fault", name, got.Updates[object], object, want.Updates[object])
+		}
+	}
+}
+
+// Wander tells stories with two faults each, chosen by a number that says everything about the run: the same number on the
+// same stories is the same run.
+func Wander(kit *Kit, stories []Story, seed uint64) Report {
+	random := rand.New(rand.NewPCG(seed, seed))
+	out := Report{Stories: 1, Faults: map[Class]int{}}
+	story := &stories[random.IntN(len(stories))]
+	episodes := out.episodes(kit, story)
+	if len(episodes) == 0 {
+		return out
+	}
+	for range wanderings {
+		e := &episodes[random.IntN(len(episodes))]
+		if e.want.Writes == 0 {
+			continue
+		}
+		pick := func() Fault {
+			class := Classes()[random.IntN(len(Classes()))]
+			out.Faults[class]++
+			all := story.faultsOf(class)
+			fault := all[random.IntN(len(all))]
+			fault.At = 1 + random.IntN(e.want.Writes)
+			return fault
+		}
+		first, second := pick(), pick()
+		second.At += first.At
+		out.try(e, first, second)
+	}
+	for i := range out.Failures {
+		out.Failures[i] = fmt.Sprintf("seed %d: %s", seed, out.Failures[i])
+	}
+	return out
+}
+
+// wanderings is how many pairs of faults one seed tries: telling the story without a fault is as long as some of them.
+const wanderings = 10

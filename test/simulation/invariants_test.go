@@ -1,0 +1,396 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/test/builder"
+)
+
+// bite is a controller with one mistake, and a story in which it matters.
+type bite struct {
+	story Story
+	// change makes the mistake.
+	change func(*World)
+}
+
+// mistaken is a planner whose plans are changed.
+func mistaken(change func(s planner.Snapshot, p *planner.Plan)) func(*World) {
+	return func(w *World) {
+		w.next = func(s planner.Snapshot) planner.Plan {
+			plan := planner.Next(s)
+			change(s, &plan)
+			return plan
+		}
+	}
+}
+
+// deluded is a planner that is shown something else.
+func deluded(change func(s *planner.Snapshot)) func(*World) {
+	return func(w *World) {
+		w.next = func(s planner.Snapshot) planner.Plan {
+			change(&s)
+			return planner.Next(s)
+		}
+	}
+}
+
+// inStage adds an action to every plan of a stage in which the candidate has traffic.
+func inStage(stage v1alpha1.Stage, action func(planner.Snapshot) planner.Action) func(*World) {
+	return mistaken(func(s planner.Snapshot, p *planner.Plan) {
+		if s.State.Stage == stage && s.Route.Weight > 0 && len(p.Actions) == 0 {
+			p.Actions = append(p.Actions, action(s))
+		}
+	})
+}
+
+// once does something in the controller's name after its first write of a kind.
+func once(k kind, do func(*World, *Process)) func(*World) {
+	return func(w *World) {
+		done := false
+		w.meddle = func(p *Process, r request) {
+			if r.kind == k && !done {
+				done = true
+				w.checker.writing(p)
+				do(w, p)
+			}
+		}
+	}
+}
+
+// asController changes an object in the controller's name.
+func asController[T client.Object](w *World, p *Process, write Write, k kind, key types.NamespacedName, change func(T)) {
+	obj := copyOf(lookup[T](w.Server, k, key))
+	change(obj)
+	write.By, write.Process = "controller", p
+	w.env.put(write, k, obj)
+}
+
+func named(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: Namespace, Name: name}
+}
+
+// whole is a release by route from the start to the end.
+func whole() Story {
+	return Story{
+		Name: "whole", Key: Web(), Objects: with(routed(), network()...),
+		Steps: []Step{release(imageV2), steer(v1alpha1.ActionPromote), wait(5 * time.Minute)},
+	}
+}
+
+// steps is a story of steps about a Rollout by route.
+func steps(s ...Step) Story {
+	return Story{Name: "steps", Key: Web(), Objects: with(routed(), network()...), Steps: s}
+}
+
+func conditional(verb Verb) Write { return Write{Verb: verb, Conditional: true} }
+
+// foreign is a ReplicaSet of nobody.
+func foreign() *appsv1.ReplicaSet {
+	labels := map[string]string{"app": "other"}
+	return &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "other"},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "other", Image: "registry.example/other:v1"}}},
+			},
+		},
+	}
+}
+
+// bites has for each invariant a mistake that it must notice.
+func bites() map[string]bite {
+	out := trafficBites()
+	maps.Copy(out, releaseBites())
+	maps.Copy(out, setBites())
+	maps.Copy(out, controlBites())
+	return out
+}
+
+func trafficBites() map[string]bite {
+	return map[string]bite{
+		"SUM": {whole(), once(kindRoute(), func(w *World, p *Process) {
+			asController(w, p, conditional(VerbUpdate), kindRoute(), named("web"), func(r *unstructured.Unstructured) {
+				backendsOfStored(r)[0]["weight"] = int64(-5)
+			})
+		})},
+		"NO-EMPTY": {whole(), mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping && s.Standby.Revision == s.State.Candidate && s.Route.Weight == 0 {
+				p.Actions = []planner.Action{planner.SetWeight{Tenths: 500}}
+			}
+		})},
+		"ORDER": {whole(), inStage(v1alpha1.StageStepping, func(s planner.Snapshot) planner.Action {
+			return planner.ScaleRevision{Revision: s.State.Candidate, Replicas: 0}
+		})},
+		"SELECTOR": {whole(), inStage(v1alpha1.StageStepping, func(planner.Snapshot) planner.Action {
+			return planner.PointService{Role: planner.Standby, Revision: "nothing"}
+		})},
+		"STABLE-CAP": {whole(), inStage(v1alpha1.StageStepping, func(s planner.Snapshot) planner.Action {
+			return planner.ScaleRevision{Revision: s.State.Stable, Replicas: 1}
+		})},
+		"REACT": {
+			steps(release(imageV2), Step{"the candidate is lost", func(w *World) error {
+				w.env.startup[imageV2] = Never
+				w.Kill(Namespace, imageV2, 10)
+				return w.Elapse(time.Minute)
+			}}),
+			mistaken(func(s planner.Snapshot, p *planner.Plan) {
+				if s.Route.Weight > 0 {
+					p.Actions = nil
+				}
+			}),
+		},
+		"FIELD": {whole(), once(kindService(), func(w *World, p *Process) {
+			asController(w, p, conditional(VerbUpdate), kindService(), named("web"), func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 })
+		})},
+		"CONTEST": {
+			Story{Name: "contest", Key: Web(), Objects: with(routed(), network()...), Steps: []Step{release(imageV2)}},
+			func(w *World) {
+				w.meddle = func(_ *Process, r request) {
+					if r.kind == kindRoute() {
+						edit(w, "gitops", kindRoute(), r.key, func(route *unstructured.Unstructured) {
+							for _, ref := range backendsOfStored(route) {
+								delete(ref, "weight")
+							}
+						})
+					}
+				}
+			},
+		},
+	}
+}
+
+// backendsOfStored are the backends of the first rule, to be changed.
+func backendsOfStored(route *unstructured.Unstructured) []map[string]any {
+	spec, _ := route.Object["spec"].(map[string]any)
+	rules, _ := spec["rules"].([]any)
+	rule, _ := rules[0].(map[string]any)
+	refs, _ := rule["backendRefs"].([]any)
+	var out []map[string]any
+	for _, r := range refs {
+		if ref, ok := r.(map[string]any); ok {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+func releaseBites() map[string]bite {
+	aborted := steps(release(imageV2), steer(v1alpha1.ActionAbort))
+	measuredStory := Story{Name: "measured", Key: Web(), Objects: with(measured(), append(network(), rate())...), Steps: []Step{release(imageV2)}}
+	return map[string]bite{
+		"ABORT-NOW": {aborted, mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if p.State.Stage == v1alpha1.StageRetreating && s.State.Stage == v1alpha1.StageStepping {
+				p.Actions = nil
+			}
+		})},
+		"ABORT-STICKY": {aborted, mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageAborted {
+				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Candidate, Replicas: 3})
+			}
+		})},
+		"PROMOTE-ONLY-IF": {whole(), mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping {
+				p.State.Stable, p.State.Stage, p.State.Candidate = s.State.Candidate, v1alpha1.StageIdle, ""
+			}
+		})},
+		"STEP-MONO": {whole(), mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Step == 1 && s.State.Stage == v1alpha1.StageStepping {
+				p.State.Step = 0
+			}
+		})},
+		"GATE": {measuredStory, deluded(func(s *planner.Snapshot) {
+			s.Analyses = slices.Clone(s.Analyses)
+			for i := range s.Analyses {
+				s.Analyses[i].Phase = v1alpha1.AnalysisPassed
+			}
+		})},
+		"PAUSE": {whole(), deluded(func(s *planner.Snapshot) {
+			if s.State.Stage == v1alpha1.StageStepping {
+				s.State.PromotedAt = metav1.NewMicroTime(s.Now)
+			}
+		})},
+		"SUPERSEDE": {steps(release(imageV2), release(imageV3)), func(w *World) {
+			w.next = func(s planner.Snapshot) planner.Plan {
+				if s.State.Stage == v1alpha1.StageStepping && s.Target != s.State.Candidate && s.Route.Weight > 0 {
+					s.State.Candidate, s.State.Attempt, s.State.Step = s.Target, s.State.Attempt+1, 0
+					return planner.Plan{State: s.State}
+				}
+				return planner.Next(s)
+			}
+		}},
+	}
+}
+
+func setBites() map[string]bite {
+	withForeign := whole()
+	withForeign.Objects = append(withForeign.Objects, foreign())
+	return map[string]bite{
+		"ONE-RS": {whole(), once(kindReplicaSet(), func(w *World, p *Process) {
+			twin := copyOf(listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), Namespace)[0])
+			twin.Name, twin.ResourceVersion = "web-twin", ""
+			twin.Spec.Selector.MatchLabels[v1alpha1.LabelPodTemplateHash] = "twin"
+			if err := w.Server.create(Write{By: "controller", Process: p}, kindReplicaSet(), twin); err != nil {
+				panic(err)
+			}
+		})},
+		"OWN": {withForeign, once(kindReplicaSet(), func(w *World, p *Process) {
+			asController(w, p, conditional(VerbUpdate), kindReplicaSet(), named("other"), func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = ptr.To[int32](2) })
+		})},
+		"DELETE-SAFE": {whole(), inStage(v1alpha1.StageStepping, func(s planner.Snapshot) planner.Action {
+			return planner.DeleteRevision{Revision: s.State.Stable}
+		})},
+		"BUDGET": {
+			Story{Name: "rolling", Key: Web(), Objects: with(web().RollingUpdate("1", "1")), Steps: []Step{release(imageV2)}},
+			mistaken(func(_ planner.Snapshot, p *planner.Plan) {
+				for i, action := range p.Actions {
+					if create, ok := action.(planner.CreateRevision); ok {
+						create.Replicas = 9
+						p.Actions[i] = create
+					}
+				}
+			}),
+		},
+		"SCALE-INDEP": {steps(release(imageV2), scale(6)), mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if s.Spec.Replicas == 6 && s.State.Attempt == 2 {
+				p.State.Attempt++
+			}
+		})},
+	}
+}
+
+func controlBites() map[string]bite {
+	first := steps()
+	const word = "correct-horse-battery"
+	secretive := whole()
+	secretive.Objects = append(secretive.Objects, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "credentials"}, Data: map[string][]byte{"token": []byte(word)},
+	})
+	flaps := 0
+	neighbours := whole()
+	neighbours.Objects = append(neighbours.Objects, builder.Rollout("poison").Namespace(Namespace).Obj())
+	return map[string]bite{
+		"QUIET": {first, mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if p.State.Stage == v1alpha1.StageIdle {
+				p.State.ProgressMark = int32(s.Since.Sub(epoch()).Milliseconds())
+			}
+		})},
+		"NO-OSC": {steps(release(imageV2)), mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping && s.Route.Weight > 0 && flaps < 20 {
+				flaps++
+				p.Actions = []planner.Action{planner.SetWeight{Tenths: 50 + 50*(s.Route.Weight/100%2)}}
+			}
+		})},
+		"ESR": {whole(), mistaken(func(_ planner.Snapshot, p *planner.Plan) {
+			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool {
+				scale, ok := a.(planner.ScaleRevision)
+				return ok && scale.Replicas == 0
+			})
+		})},
+		"TRUTH": {whole(), mistaken(func(s planner.Snapshot, p *planner.Plan) {
+			if s.Route.Weight > 0 {
+				p.Settled, p.Phase = true, v1alpha1.PhaseHealthy
+			}
+		})},
+		"FENCE": {whole(), once(kindService(), func(w *World, p *Process) {
+			asController(w, p, Write{Verb: VerbUpdate}, kindService(), named("web"), func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 })
+		})},
+		"ISOLATE": {neighbours, func(w *World) {
+			w.fragile = true
+			w.next = func(s planner.Snapshot) planner.Plan {
+				if s.Active.Name == "" {
+					panic(poison{})
+				}
+				return planner.Next(s)
+			}
+		}},
+		"BOUND": {first, once(kindRollout(), func(w *World, p *Process) {
+			asController(w, p, conditional(VerbStatus), kindRollout(), Web(), func(r *v1alpha1.Rollout) {
+				r.Status.History = make([]v1alpha1.ReleaseRecord, 11)
+			})
+		})},
+		"SECRET": {secretive, mistaken(func(_ planner.Snapshot, p *planner.Plan) { p.Why.Message += " with " + word })},
+		"DETACH": {
+			steps(release(imageV2), Step{"the Rollout and then the candidate are deleted", func(w *World) error {
+				candidate := w.Rollout(Web()).Status.State.Candidate
+				by := Write{By: "user"}
+				if err := w.Server.remove(by, kindRollout(), Web(), client.DeleteOptions{
+					PropagationPolicy: ptr.To(metav1.DeletePropagationOrphan),
+				}); err != nil {
+					return err
+				}
+				if err := w.Rest(horizon); err != nil {
+					return err
+				}
+				return w.Server.remove(by, kindReplicaSet(), named("web-"+candidate), client.DeleteOptions{})
+			}}),
+			func(w *World) {
+				w.next = func(s planner.Snapshot) planner.Plan {
+					if s.Leaving != nil {
+						return planner.Plan{Left: true}
+					}
+					return planner.Next(s)
+				}
+			},
+		},
+		"TOTAL": {first, mistaken(func(s planner.Snapshot, _ *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageInitial {
+				panic("a bug")
+			}
+		})},
+	}
+}
+
+// For each invariant there is a mistake that it notices, and that is not noticed without it.
+func TestEveryInvariantBites(t *testing.T) {
+	kit, all := newTestKit(t), bites()
+	for _, invariant := range Invariants() {
+		t.Run(invariant.Name, func(t *testing.T) {
+			b, ok := all[invariant.Name]
+			if !ok {
+				t.Fatal("nothing shows that it bites")
+			}
+			_, honest := b.story.Tell(kit)
+			for _, v := range honest.Violations {
+				t.Errorf("without a mistake: %s", v)
+			}
+			_, got := b.story.Tell(kit, b.change)
+			var names []string
+			for _, v := range got.Violations {
+				names = append(names, v.Invariant)
+			}
+			if !slices.Contains(names, invariant.Name) {
+				t.Errorf("it notices nothing; others noticed %s; stuck: %v", strings.Join(names, " "), got.Stuck)
+			}
+		})
+	}
+}
+
+func TestInvariantsAreThirty(t *testing.T) {
+	all := Invariants()
+	if len(all) != 30 {
+		t.Errorf("%d invariants, want 30", len(all))
+	}
+	seen := map[string]bool{}
+	for _, i := range all {
+		if seen[i.Name] || i.Sentence == "" || i.write == nil && i.pass == nil && i.time == nil && i.rest == nil {
+			t.Errorf("%s is there twice, or says or checks nothing", i.Name)
+		}
+		seen[i.Name] = true
+	}
+}

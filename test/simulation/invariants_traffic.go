@@ -1,0 +1,372 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+)
+
+const (
+	// reactWithin is longer than it takes other controllers to see that a pod is lost.
+	reactWithin = 5 * time.Second
+	// mostRouteWrites is how often a route may be written in a minute: a canary of twelve steps without a pause.
+	mostRouteWrites = 12
+	// mostWeight is the largest weight of a backend in the Gateway API.
+	mostWeight = 1_000_000
+)
+
+// routeWrite says whether the write is one of a weight.
+func (l *look) routeWrite() bool { return l.change.Kind == kindRoute() && l.change.Verb == VerbUpdate }
+
+// scaled is the ReplicaSet before and after a change of its size; ok is false for every other write.
+func (l *look) scaled() (hash string, before, after int32, ok bool) {
+	old, isOld := l.change.Before.(*appsv1.ReplicaSet)
+	rs, isNew := l.change.After.(*appsv1.ReplicaSet)
+	if !isOld || !isNew || l.change.Verb != VerbUpdate || rs.DeletionTimestamp != nil {
+		return "", 0, 0, false
+	}
+	b, a := *old.Spec.Replicas, *rs.Spec.Replicas
+	return hashOf(rs), b, a, b != a
+}
+
+// pointed is the Service whose selected revision was changed; ok is false for every other write.
+func (l *look) pointed() (name, revision string, ok bool) {
+	old, isOld := l.change.Before.(*corev1.Service)
+	service, isNew := l.change.After.(*corev1.Service)
+	if !isOld || !isNew {
+		return "", "", false
+	}
+	b, a := old.Spec.Selector[v1alpha1.LabelPodTemplateHash], service.Spec.Selector[v1alpha1.LabelPodTemplateHash]
+	return service.Name, a, b != a
+}
+
+func sums(l *look) string {
+	if !l.routeWrite() {
+		return ""
+	}
+	if l.after.weight == planner.WeightUnknown {
+		return "the rules disagree, or their share is no whole number of tenths"
+	}
+	route, _ := l.change.After.(*unstructured.Unstructured)
+	for _, ref := range backendsOf(route) {
+		if weight, ok := ref["weight"].(int64); ok && (weight < 0 || weight > mostWeight) {
+			return fmt.Sprintf("backend %v has weight %d", ref["name"], weight)
+		}
+	}
+	return ""
+}
+
+// backendsOf are the backends of all rules of a route.
+func backendsOf(route *unstructured.Unstructured) []map[string]any {
+	var out []map[string]any
+	rules, _, _ := unstructured.NestedSlice(route.Object, "spec", "rules")
+	for _, r := range rules {
+		rule, _ := r.(map[string]any)
+		refs, _ := rule["backendRefs"].([]any)
+		for _, b := range refs {
+			if ref, ok := b.(map[string]any); ok {
+				out = append(out, ref)
+			}
+		}
+	}
+	return out
+}
+
+func noEmpty(l *look) string {
+	t := l.after
+	if !l.routeWrite() || l.replicas() == 0 || l.before.weight == planner.WeightUnknown || t.weight == l.before.weight {
+		return ""
+	}
+	raised, share := t.standby, t.weight
+	least := need(l.replicas(), share)
+	if t.weight < l.before.weight {
+		raised, share = t.active, planner.FullWeight-t.weight
+		least = need(l.replicas(), share)
+		if !t.spec.Proportional && raised.selects == t.rollout.Status.State.Stable {
+			least = 1 // one serving pod of a stable at full size is enough to leave a bad version
+		}
+	}
+	if serves := raised.answering(); serves+l.world.checker.fates < least {
+		return fmt.Sprintf("share %d on %d serving endpoints, %d needed", share, serves, least)
+	}
+	return ""
+}
+
+// lost notices requests that the gateway can send nowhere, in a run in which nobody took anything away.
+func lost(w *World, s *subject, t *truth, _ time.Time) string {
+	taken := w.checker.fates > 0 || w.checker.disturbed || t.rollout.DeletionTimestamp != nil
+	if taken || t.spec.Mode == planner.Ratio || t.spec.Replicas == 0 || t.rollout.Spec.Services == nil || !s.served(t) {
+		return ""
+	}
+	if detail := t.active.nowhere(planner.FullWeight - t.programmed); detail != "" {
+		return detail
+	}
+	return t.standby.nowhere(t.programmed)
+}
+
+// nowhere says that the gateway sends requests to a Service of which it knows nothing that serves.
+func (b backend) nowhere(share int32) string {
+	if share == 0 || b.service == nil || sum(b.alive) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("the gateway sends %d to Service %s, of which it knows %d endpoints, and none that serves", share,
+		b.service.Name, sum(b.heard))
+}
+
+// served says whether all traffic has reached a serving pod once since the Rollout was healthy.
+func (s *subject) served(t *truth) bool {
+	if !s.reached && s.healthy {
+		s.reached = (t.programmed == planner.FullWeight || sum(t.active.alive) > 0) && (t.programmed == 0 || sum(t.standby.alive) > 0)
+	}
+	return s.reached
+}
+
+func order(l *look) string {
+	if detail := early(l); detail != "" {
+		return detail
+	}
+	hash, had, has, scaled := l.scaled()
+	if !scaled || has >= had || l.after.spec.Mode == planner.Ratio {
+		return ""
+	}
+	share := l.after.share(hash)
+	if least := min(need(l.replicas(), share), had); has < least {
+		return fmt.Sprintf("%s to %d pods with share %d", hash, has, share)
+	}
+	if n := l.before.stillSent(hash); has == 0 && n > 0 && l.replicas() > 0 && l.before.rollout.Status.State.Stable != "" {
+		return fmt.Sprintf("%s to 0 pods while the gateway sends requests to %d of them", hash, n)
+	}
+	return ""
+}
+
+// early notices a first share that the gateway can send nowhere yet. On the way back to stable nothing waits for it.
+func early(l *look) string {
+	st := l.before.rollout.Status.State
+	first := l.routeWrite() && l.before.weight == 0 && l.after.weight > 0
+	if !first || !releasing(st) || l.replicas() == 0 || l.after.standby.selects != st.Candidate {
+		return ""
+	}
+	if l.after.standby.alive[st.Candidate]+l.world.checker.fates == 0 {
+		return fmt.Sprintf("weight %d before the gateway knows an endpoint of %s that serves", l.after.weight, st.Candidate)
+	}
+	return ""
+}
+
+// stillSent is the number of serving pods of a revision that requests can still reach.
+func (t *truth) stillSent(hash string) int32 {
+	var n int32
+	if t.spec.Mode == planner.Switch || t.programmed < planner.FullWeight {
+		n += t.active.alive[hash]
+	}
+	if t.spec.Mode == planner.Routed && t.programmed > 0 {
+		n += t.standby.alive[hash]
+	}
+	return n
+}
+
+func selector(l *look) string {
+	name, to, ok := l.pointed()
+	if !ok || l.before.spec.Mode == planner.Ratio {
+		return ""
+	}
+	active := name == l.before.rollout.Spec.Services.Active
+	if active && (l.before.spec.Mode == planner.Switch || l.before.active.selects == "") {
+		if l.serves(to) < min(1, l.replicas()) {
+			return fmt.Sprintf("active switched to %q, of which nothing serves", to)
+		}
+		return ""
+	}
+	carried := l.before.carried(name)
+	if least := need(l.replicas(), carried); carried > 0 && sum(l.before.backend(name).ready) > 0 && l.serves(to) < least {
+		return fmt.Sprintf("Service %s carries %d and is pointed at %q, of which %d pods serve, and not %d", name, carried, to,
+			l.serves(to), least)
+	}
+	return ""
+}
+
+// serves is the number of pods of a revision that serve, or that have been lost just now; of all when it is empty.
+func (l *look) serves(hash string) int32 {
+	n := l.world.checker.fates
+	for other, s := range l.after.sets {
+		if hash == "" || hash == other {
+			n += s.serving
+		}
+	}
+	return n
+}
+
+func stableCap(l *look) string {
+	hash, had, has, ok := l.scaled()
+	t := l.after
+	if !ok || has >= had || hash != t.rollout.Status.State.Stable || t.spec.Mode == planner.Ratio {
+		return ""
+	}
+	least := l.replicas()
+	if t.spec.Proportional {
+		least = need(least, t.share(hash))
+	}
+	if has < min(least, had) {
+		return fmt.Sprintf("stable %s from %d to %d pods, it needs %d", hash, had, has, least)
+	}
+	return ""
+}
+
+func react(w *World, s *subject, t *truth, to time.Time) string {
+	unable := slices.ContainsFunc(w.processes, func(p *Process) bool { return p.behind() || len(p.failures) > 0 })
+	switch st := t.rollout.Status.State; {
+	case !t.broken() || unable: // it cannot know yet, or cannot act
+		s.brokenAt = time.Time{}
+	case s.brokenAt.IsZero():
+		s.brokenAt = w.now
+	case to.Sub(s.brokenAt) > reactWithin:
+		return fmt.Sprintf("%s has had share %d and nothing that serves for %s", st.Candidate, t.share(st.Candidate), to.Sub(s.brokenAt))
+	}
+	return ""
+}
+
+// broken says whether the candidate has traffic and nothing that serves, and stable has.
+func (t *truth) broken() bool {
+	st := t.rollout.Status.State
+	moving := releasing(st) || st.Stage == v1alpha1.StageRetreating
+	return moving && t.spec.Replicas > 0 && t.share(st.Candidate) > 0 && t.sets[st.Candidate].serving == 0 && t.sets[st.Stable].serving > 0
+}
+
+func contest(l *look) string {
+	if !l.routeWrite() {
+		return ""
+	}
+	n := 1
+	for _, at := range l.subject.routeWrites {
+		if l.world.now.Sub(at) < time.Minute {
+			n++
+		}
+	}
+	if routes := len(l.after.rollout.Spec.Traffic.GatewayAPI.Routes); n > mostRouteWrites*routes {
+		return fmt.Sprintf("%d writes of routes within a minute", n)
+	}
+	return ""
+}
+
+func fields(l *look) string {
+	switch l.change.Kind {
+	case kindRollout():
+		return rolloutFields(l)
+	case kindRoute():
+		return routeFields(l)
+	case kindService():
+		return serviceFields(l)
+	case kindReplicaSet():
+		return setFields(l)
+	}
+	return ""
+}
+
+func rolloutFields(l *look) string {
+	before, ok := l.change.Before.(*v1alpha1.Rollout)
+	after, isRollout := l.change.After.(*v1alpha1.Rollout)
+	if l.change.Verb == VerbStatus || !isRollout {
+		return "" // the last finalizer was taken off
+	}
+	same := ok && equality.Semantic.DeepEqual(before.Spec, after.Spec) && maps.Equal(before.Annotations, after.Annotations) &&
+		maps.Equal(before.Labels, after.Labels)
+	if !same {
+		return "more than the status and the finalizer of the Rollout was written"
+	}
+	return ""
+}
+
+// routeFields compares a route without the weights of its backends and without the standby one.
+func routeFields(l *look) string {
+	before, ok := l.change.Before.(*unstructured.Unstructured)
+	after, isRoute := l.change.After.(*unstructured.Unstructured)
+	if !ok || !isRoute {
+		return "a route was created or deleted"
+	}
+	standby := l.after.rollout.Spec.Services.StandbyName()
+	if !equality.Semantic.DeepEqual(withoutWeights(before, standby), withoutWeights(after, standby)) {
+		return "more than weights and the standby backend differs"
+	}
+	return ""
+}
+
+func withoutWeights(route *unstructured.Unstructured, standby string) map[string]any {
+	out := route.DeepCopy()
+	out.SetResourceVersion("")
+	out.SetGeneration(0)
+	delete(out.Object, "status")
+	rules, _, _ := unstructured.NestedSlice(out.Object, "spec", "rules")
+	for _, r := range rules {
+		rule, _ := r.(map[string]any)
+		refs, _ := rule["backendRefs"].([]any)
+		var kept []any
+		for _, b := range refs {
+			ref, _ := b.(map[string]any)
+			if ref["name"] == standby {
+				continue
+			}
+			delete(ref, "weight")
+			kept = append(kept, ref)
+		}
+		rule["backendRefs"] = kept
+	}
+	_ = unstructured.SetNestedSlice(out.Object, rules, "spec", "rules")
+	return out.Object
+}
+
+func serviceFields(l *look) string {
+	before, ok := l.change.Before.(*corev1.Service)
+	after, isService := l.change.After.(*corev1.Service)
+	if !ok || !isService {
+		if l.change.Verb == VerbCreate && metav1.IsControlledBy(l.change.After, l.after.rollout) {
+			return ""
+		}
+		return "a Service that is not ours was created or deleted"
+	}
+	x, y := before.DeepCopy(), after.DeepCopy()
+	for _, s := range []*corev1.Service{x, y} {
+		s.ResourceVersion, s.Generation, s.ManagedFields = "", 0, nil
+		delete(s.Spec.Selector, v1alpha1.LabelPodTemplateHash)
+		if metav1.IsControlledBy(s, l.after.rollout) {
+			s.Spec.Ports, s.Spec.Selector = nil, nil
+		}
+	}
+	if !equality.Semantic.DeepEqual(x, y) {
+		return fmt.Sprintf("more than one label of the selector of Service %s differs", after.Name)
+	}
+	return ""
+}
+
+func setFields(l *look) string {
+	before, ok := l.change.Before.(*appsv1.ReplicaSet)
+	after, isSet := l.change.After.(*appsv1.ReplicaSet)
+	if !ok || !isSet {
+		return ""
+	}
+	x, y := before.DeepCopy(), after.DeepCopy()
+	for _, rs := range []*appsv1.ReplicaSet{x, y} {
+		rs.ResourceVersion, rs.Generation, rs.Spec.Replicas, rs.Spec.MinReadySeconds = "", 0, nil, 0
+		delete(rs.Annotations, v1alpha1.AnnotationRevisionNumber)
+		rs.DeletionTimestamp = nil
+		if l.after.rollout.Spec.RoleMetadata != nil {
+			// Labels and annotations of a role are written to the template, and what they were is kept beside it.
+			delete(rs.Annotations, v1alpha1.AnnotationRoleMetadata)
+			rs.Spec.Template.ObjectMeta = metav1.ObjectMeta{}
+		}
+	}
+	if !equality.Semantic.DeepEqual(x, y) {
+		return fmt.Sprintf("more than the size of ReplicaSet %s differs", client.ObjectKeyFromObject(after).Name)
+	}
+	return ""
+}

@@ -1,0 +1,120 @@
+package simulation
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"time"
+)
+
+func newTestKit(tb testing.TB) *Kit {
+	tb.Helper()
+	kit, err := NewKit()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return kit
+}
+
+// Without a fault every story comes to rest, and breaks nothing.
+func TestStories(t *testing.T) {
+	kit := newTestKit(t)
+	for _, story := range Stories() {
+		t.Run(story.Name, func(t *testing.T) {
+			_, got := story.Tell(kit)
+			if got.Stuck != nil {
+				t.Error(got.Stuck)
+			}
+			for _, v := range got.Violations {
+				t.Error(v)
+			}
+			t.Logf("%d writes, %d passes, %d checks, %v", got.Writes, got.Passes, got.Checks, got.Picture)
+		})
+	}
+}
+
+// every are the writes at which faults are tried in stories: a crash of each kind at each write, and of the rest a part, a
+// different one in each story.
+func every() Strides {
+	return Strides{Crashes: 1, StaleReads: 36, LostEvents: 24, Leaders: 12, Jumps: 16, Orders: 24}
+}
+
+// some are those in scenarios, of which there are many: a crash of some kind at every second write.
+// With SOAK set there is a crash of each kind at each write, and one fault of every other class.
+func some() Strides {
+	if os.Getenv("SOAK") != "" {
+		return Strides{Crashes: 1, StaleReads: 18, LostEvents: 10, Leaders: 5, Jumps: 4, Orders: 10}
+	}
+	return Strides{Crashes: 8, StaleReads: 240, LostEvents: 120, Leaders: 60, Jumps: 80, Orders: 120}
+}
+
+// told are all stories that are told with faults: ours, and every scenario.
+func told(tb testing.TB) (stories []Story, own int) {
+	tb.Helper()
+	stories = Stories()
+	own = len(stories)
+	for _, s := range scenarios(tb) {
+		stories = append(stories, StoryOf(s))
+	}
+	return stories, own
+}
+
+// Every story with every fault ends as it does without, or, where the fault is an order, in safety.
+func TestExplore(t *testing.T) {
+	all, own := told(t)
+	kit, reports := newTestKit(t), make([]Report, len(all))
+	t.Run("stories", func(t *testing.T) {
+		for i, story := range all {
+			t.Run(story.Name, func(t *testing.T) {
+				t.Parallel()
+				strides := some()
+				if i < own && os.Getenv("SOAK") == "" {
+					strides = every()
+				}
+				reports[i] = Explore(kit, &story, strides, 7*i)
+				for _, failure := range reports[i].Failures {
+					t.Error(failure)
+				}
+			})
+		}
+	})
+	var sum Report
+	for _, report := range reports {
+		sum.Add(report)
+	}
+	t.Log(&sum)
+}
+
+// seed is a run to be told again.
+var seed = flag.Uint64("seed", 0, "tell the run of this seed again") //nolint:gochecknoglobals // flags are globals
+
+// TestSoak tells stories with pairs of faults for as long as SOAK says; a second without it.
+func TestSoak(t *testing.T) {
+	all, _ := told(t)
+	kit := newTestKit(t)
+	var sum Report
+	if *seed != 0 {
+		sum.Add(Wander(kit, all, *seed))
+		t.Log(&sum)
+		for _, failure := range sum.Failures {
+			t.Error(failure)
+		}
+		return
+	}
+	length := time.Second
+	if text := os.Getenv("SOAK"); text != "" {
+		var err error
+		if length, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("SOAK=%s: write a duration such as 10m: %v", text, err)
+		}
+	}
+	first := uint64(time.Now().UnixNano())
+	seeds := uint64(0)
+	for end := time.Now().Add(length); time.Now().Before(end) && len(sum.Failures) < mostFailures; seeds++ {
+		sum.Add(Wander(kit, all, first+seeds))
+	}
+	t.Logf("%d seeds from %d: %s", seeds, first, &sum)
+	for _, failure := range sum.Failures {
+		t.Error(failure)
+	}
+}

@@ -1,0 +1,133 @@
+package simulation
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/builder"
+)
+
+// Namespace of all stories.
+const Namespace = "shop"
+
+// Images of the stories.
+const (
+	imageV1 = "registry.example/web:v1"
+	imageV2 = "registry.example/web:v2"
+	imageV3 = "registry.example/web:v3"
+)
+
+// Web is the Rollout of all stories.
+func Web() types.NamespacedName { return types.NamespacedName{Namespace: Namespace, Name: "web"} }
+
+func release(image string) Step {
+	return Step{"release " + image, func(w *World) error { w.Release(Web(), image); return nil }}
+}
+
+func steer(action string) Step {
+	return Step{action, func(w *World) error { w.Steer(Web(), action); return nil }}
+}
+
+func wait(d time.Duration) Step {
+	return Step{"wait " + d.String(), func(w *World) error { return w.Elapse(d) }}
+}
+
+func scale(n int32) Step {
+	return Step{"scale", func(w *World) error { w.Scale(Web(), n); return nil }}
+}
+
+// web starts the Rollout of a story.
+func web() *builder.RolloutBuilder {
+	return builder.Rollout("web").Namespace(Namespace).Image(imageV1).Replicas(4)
+}
+
+// routed is a canary with a route: 20 %, a person, 50 %, a minute.
+func routed() *builder.RolloutBuilder {
+	return web().Services("web").Routes("web").
+		Canary(builder.Step().Weight("20").Hold(), builder.Step().Weight("50").Pause(time.Minute))
+}
+
+// network is what a user of routes has made.
+func network() []client.Object {
+	return []client.Object{
+		builder.Service(Namespace, "web", "web"),
+		builder.HTTPRoute("web", "gateway").Namespace(Namespace).Rule("/", "web").Obj(),
+	}
+}
+
+// with is a Rollout and what it needs.
+func with(b *builder.RolloutBuilder, objects ...client.Object) []client.Object {
+	return append(objects, b.Obj())
+}
+
+// rate is an AnalysisTemplate.
+func rate() client.Object {
+	return builder.AnalysisTemplate("rate", builder.Metric("rate", "up").Every(time.Second).Count(3)).Namespace(Namespace).Obj()
+}
+
+// measured is a canary with an analysis at its step.
+func measured() *builder.RolloutBuilder {
+	return web().Services("web").Routes("web").Canary(builder.Step().Weight("20").Analysis("rate"), builder.Step().Weight("50"))
+}
+
+// Stories are those that the language of test/scenarios has no words for, and one for each way of releasing.
+func Stories() []Story {
+	settled := wait(v1alpha1.DefaultScaleDownDelay + time.Minute)
+	all := []Story{
+		{
+			Name: "a canary by route is promoted, and the next one aborted", Objects: with(routed(), network()...),
+			Steps: []Step{
+				release(imageV2), steer(v1alpha1.ActionPromote), settled,
+				release(imageV3), steer(v1alpha1.ActionAbort), settled,
+			},
+		},
+		{
+			Name: "a canary by route fails its analysis", Objects: with(measured(), append(network(), rate())...),
+			Verdicts: map[string]Verdict{imageV2 + "/step-1": {Phase: v1alpha1.AnalysisFailed}},
+			Steps:    []Step{release(imageV2), settled, release(imageV3), settled},
+		},
+		{
+			Name: "a canary by route is superseded, and then the stable template comes back", Objects: with(routed(), network()...),
+			Steps: []Step{release(imageV2), release(imageV3), steer(v1alpha1.ActionPromote), release(imageV1), settled},
+		},
+		{
+			Name: "a canary whose stable shrinks", Objects: with(routed().With(func(r *v1alpha1.Rollout) {
+				r.Spec.Strategy.Canary.StableCapacity = v1alpha1.StableCapacityProportional
+			}), network()...),
+			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), steer(v1alpha1.ActionAbort), settled},
+		},
+		{
+			Name: "blue/green by selector, there and back", Objects: with(web().Services("web").BlueGreen(), builder.Service(Namespace, "web", "web")),
+			Steps: []Step{release(imageV2), settled, release(imageV1), settled},
+		},
+		{
+			Name: "blue/green by route", Objects: with(web().Routes("web").BlueGreen(), network()...),
+			Steps: []Step{release(imageV2), settled},
+		},
+		{
+			Name: "a canary by the number of pods", Objects: with(web().Services("web").
+				Canary(builder.Step().Weight("25").Hold(), builder.Step().Weight("50")), builder.Service(Namespace, "web", "web")),
+			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), settled, release(imageV3), steer(v1alpha1.ActionAbort), settled},
+		},
+		{
+			Name: "a rolling update", Objects: with(web().RollingUpdate("1", "1")),
+			Steps: []Step{release(imageV2), settled},
+		},
+		{
+			Name: "recreate", Objects: with(web().Replicas(2).Recreate()),
+			Steps: []Step{release(imageV2), settled},
+		},
+		{
+			Name: "pods that are never ready", Objects: with(routed().ProgressDeadline(2*time.Minute), network()...),
+			Startup: map[string]time.Duration{imageV2: Never},
+			Steps:   []Step{release(imageV2), wait(10 * time.Minute)},
+		},
+	}
+	for i := range all {
+		all[i].Key = Web()
+	}
+	return all
+}

@@ -1,0 +1,270 @@
+package simulation
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/controller/revision"
+	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
+)
+
+// truth is one Rollout and all that belongs to it, as the API server has it, and what the data plane has made of it.
+type truth struct {
+	rollout *v1alpha1.Rollout
+	spec    planner.Spec
+	// target is the revision of the template in the spec.
+	target string
+	sets   map[string]set
+	active,
+	standby backend
+	// weight is the share of the standby Service as the routes have it, in tenths of a percent; programmed is what the
+	// gateway serves by.
+	weight, programmed int32
+}
+
+// set is one revision.
+type set struct {
+	rs *appsv1.ReplicaSet
+	// desired pods, those that exist and are not ending, and those that answer requests.
+	desired, created, serving int32
+}
+
+// backend is one Service.
+type backend struct {
+	service *corev1.Service
+	// selects is the revision in its selector.
+	selects string
+	// ready counts the ready endpoints in its EndpointSlices whose pods serve, by revision; listed counts them whether the
+	// pods serve or not.
+	ready, listed map[string]int32
+	// heard counts the endpoints that the gateway knows, by revision, and alive those of them whose pods serve.
+	heard, alive map[string]int32
+}
+
+// compiled is what is worked out once for each version of a spec.
+type compiled struct {
+	generation int64
+	collisions int32
+	spec       planner.Spec
+	target     string
+}
+
+// truthOf gathers everything about a Rollout; nil when there is none.
+func (w *World) truthOf(s *subject) *truth {
+	rollout := lookup[*v1alpha1.Rollout](w.Server, kindRollout(), s.key)
+	if rollout == nil {
+		return nil
+	}
+	c := s.compile(rollout)
+	t := &truth{rollout: rollout, spec: c.spec, target: c.target, sets: map[string]set{}, weight: planner.WeightUnknown}
+	owners := map[string]string{} // revision by name of the ReplicaSet
+	for _, rs := range listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), s.key.Namespace) {
+		if hash := hashOf(rs); hash != "" && rs.DeletionTimestamp == nil && metav1.IsControlledBy(rs, rollout) {
+			t.sets[hash] = set{rs: rs, desired: ptr.Deref(rs.Spec.Replicas, 1)}
+			owners[rs.Name] = hash
+		}
+	}
+	alive := w.countPods(t, owners)
+	if rollout.Spec.Services != nil {
+		t.active = w.backendOf(s.key.Namespace, rollout.Spec.Services.Active, owners, alive)
+		t.standby = w.backendOf(s.key.Namespace, rollout.Spec.Services.StandbyName(), owners, alive)
+	}
+	w.weigh(t)
+	return t
+}
+
+// countPods counts the pods of each revision, and returns those that serve by name.
+func (w *World) countPods(t *truth, owners map[string]string) map[string]bool {
+	alive := map[string]bool{}
+	for _, pod := range listed[*corev1.Pod](w.Server, kindPod(), t.rollout.Namespace) {
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil || pod.DeletionTimestamp != nil || owners[owner.Name] == "" {
+			continue
+		}
+		one := t.sets[owners[owner.Name]]
+		one.created++
+		if serving(pod) {
+			one.serving++
+			alive[pod.Name] = true
+		}
+		t.sets[owners[owner.Name]] = one
+	}
+	return alive
+}
+
+// weigh reads the weight of the routes of a Rollout: 0 without routes.
+func (w *World) weigh(t *truth) {
+	if t.spec.Mode != planner.Routed {
+		t.weight, t.programmed = 0, 0
+		return
+	}
+	for i, ref := range t.rollout.Spec.Traffic.GatewayAPI.Routes {
+		key := types.NamespacedName{Namespace: t.rollout.Namespace, Name: ref.Name}
+		weight, programmed := planner.WeightUnknown, w.env.programmed[key]
+		if route := lookup[*unstructured.Unstructured](w.Server, kindRoute(), key); route != nil {
+			weight, _ = gatewayapi.Weight(route, splitOf(t.rollout))
+		}
+		if i == 0 {
+			t.weight, t.programmed = weight, programmed
+			continue
+		}
+		// Of several routes the one that sends most to the standby Service counts.
+		t.weight, t.programmed = max(t.weight, weight), max(t.programmed, programmed)
+	}
+}
+
+func (w *World) backendOf(namespace, name string, owners map[string]string, alive map[string]bool) backend {
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	out := backend{
+		service: lookup[*corev1.Service](w.Server, kindService(), key),
+		ready:   map[string]int32{}, listed: map[string]int32{}, heard: map[string]int32{}, alive: map[string]int32{},
+	}
+	if out.service != nil {
+		out.selects = out.service.Spec.Selector[v1alpha1.LabelPodTemplateHash]
+	}
+	slice := lookup[*discoveryv1.EndpointSlice](w.Server, kindSlice(), types.NamespacedName{Namespace: namespace, Name: name + "-slice"})
+	if slice != nil {
+		for _, e := range slice.Endpoints {
+			if !ptr.Deref(e.Conditions.Ready, true) || e.TargetRef == nil {
+				continue
+			}
+			hash := owners[revision.ReplicaSetOfPod(e.TargetRef.Name)]
+			out.listed[hash]++
+			if alive[e.TargetRef.Name] {
+				out.ready[hash]++
+			}
+		}
+	}
+	for _, pod := range w.env.heard[key] {
+		hash := owners[revision.ReplicaSetOfPod(pod)]
+		out.heard[hash]++
+		if alive[pod] {
+			out.alive[hash]++
+		}
+	}
+	return out
+}
+
+// compile works out what a spec asks for.
+func (s *subject) compile(rollout *v1alpha1.Rollout) compiled {
+	if c := s.compiled; c.generation == rollout.Generation && c.collisions == rollout.Status.State.CollisionCount {
+		return c
+	}
+	c := compiled{generation: rollout.Generation, collisions: rollout.Status.State.CollisionCount}
+	if spec, err := planner.Compile(&rollout.Spec, Settle); err == nil {
+		c.spec = spec
+	}
+	if raw, err := rollout.Spec.Template.MarshalJSON(); err == nil {
+		if hash, err := revision.Hash(raw, c.collisions); err == nil {
+			c.target = hash
+		}
+	}
+	s.compiled = c
+	return c
+}
+
+func hashOf(rs *appsv1.ReplicaSet) string {
+	if rs.Spec.Selector == nil {
+		return ""
+	}
+	return rs.Spec.Selector.MatchLabels[v1alpha1.LabelPodTemplateHash]
+}
+
+// share is the largest share of a revision, in tenths of a percent, by what is written and by what the gateway serves by.
+func (t *truth) share(hash string) int32 {
+	switch t.spec.Mode {
+	case planner.Routed:
+		return max(t.shareAt(hash, t.weight), t.shareAt(hash, t.programmed))
+	case planner.Switch:
+		return t.shareAt(hash, 0)
+	case planner.Ratio:
+	}
+	return 0
+}
+
+// written is the share of a revision by what is written alone.
+func (t *truth) written(hash string) int32 {
+	if t.spec.Mode == planner.Ratio {
+		return 0
+	}
+	return t.shareAt(hash, t.weight)
+}
+
+func (t *truth) shareAt(hash string, weight int32) int32 {
+	if weight == planner.WeightUnknown || hash == "" {
+		return 0
+	}
+	var share int32
+	if t.active.selects == hash {
+		share += planner.FullWeight - weight
+	}
+	if t.standby.selects == hash {
+		share += weight
+	}
+	return share
+}
+
+// carried is the largest share of a Service by what is written and by what the gateway serves by.
+func (t *truth) carried(name string) int32 {
+	switch {
+	case t.spec.Mode != planner.Routed || t.weight == planner.WeightUnknown:
+		return 0
+	case name == t.rollout.Spec.Services.Active:
+		return planner.FullWeight - min(t.weight, t.programmed)
+	}
+	return max(t.weight, t.programmed)
+}
+
+// backend is a Service by its name.
+func (t *truth) backend(name string) backend {
+	if t.rollout.Spec.Services != nil && name == t.rollout.Spec.Services.Active {
+		return t.active
+	}
+	return t.standby
+}
+
+// sum adds up counts of all revisions.
+func sum(counts map[string]int32) int32 {
+	var n int32
+	for _, count := range counts {
+		n += count
+	}
+	return n
+}
+
+// answering is the number of serving endpoints of what a Service selects.
+func (b backend) answering() int32 {
+	if b.selects == "" {
+		return sum(b.ready)
+	}
+	return b.ready[b.selects]
+}
+
+// need is the number of pods for a share of the traffic.
+func need(replicas, share int32) int32 {
+	n := int64(replicas) * int64(share)
+	return int32((n + int64(planner.FullWeight) - 1) / int64(planner.FullWeight))
+}
+
+// runOf is the AnalysisRun of a gate of the release under way; nil when there is none.
+func (w *World) runOf(t *truth, gate string) *v1alpha1.AnalysisRun {
+	st := t.rollout.Status.State
+	return lookup[*v1alpha1.AnalysisRun](w.Server, kindAnalysisRun(), types.NamespacedName{
+		Namespace: t.rollout.Namespace, Name: revision.AnalysisRunName(t.rollout.Name, st.Candidate, st.Attempt, gate),
+	})
+}
+
+// gatesOf are the gates of the step that a state is at.
+func (t *truth) gatesOf(st v1alpha1.RolloutState) []planner.Gate {
+	if int(st.Step) >= len(t.spec.Steps) {
+		return nil
+	}
+	return t.spec.Steps[st.Step].Gates
+}
