@@ -241,7 +241,7 @@ func gatesBeginOnce(before *truth, c change) string {
 
 func pausesInFull(before *truth, c change) string {
 	was, is, ok := progress(before, c)
-	if !ok || !sameAttempt(was, is) || is.Step == was.Step || is.Stage != v1alpha1.StageStepping || !was.PromotedAt.IsZero() {
+	if !ok || !sameAttempt(was, is) || is.Step <= was.Step || is.Stage != v1alpha1.StageStepping || !was.PromotedAt.IsZero() {
 		return ""
 	}
 	pause := before.web().Spec.Strategy.Canary.Steps[was.Step].Pause
