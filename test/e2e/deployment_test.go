@@ -87,12 +87,18 @@ func besideADeployment(t *testing.T, l limits) {
 	}
 }
 
-// deployment is one of the same pods as the Rollout's.
+// deployment is one beside the Rollout, of the same pods.
 func (e *env) deployment(version workload.Version, l limits) *appsv1.Deployment {
 	e.t.Helper()
-	labels := map[string]string{"app": plainName}
+	return e.deploymentNamed(plainName, version, l)
+}
+
+// deploymentNamed is one whose pods are labelled with its name.
+func (e *env) deploymentNamed(name string, version workload.Version, l limits) *appsv1.Deployment {
+	e.t.Helper()
+	labels := map[string]string{"app": name}
 	d := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: plainName},
+		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: name},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(e.Replicas),
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
