@@ -129,7 +129,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		"the template":       {missing(v1alpha1.ReasonTemplateNotFound, "spec.strategy", "AnalysisTemplate errors does not exist"), "AnalysisTemplate errors does not exist"},
 		"the ReplicaSet":     {func(s *Snapshot) { s.Revisions = s.Revisions[:1] }, "0 of 1 pod of v2 are available"},
 		"room for its pods": {func(s *Snapshot) {
-			s.Revisions[1] = Revision{Hash: "v2", Number: 2, Desired: 1, Refused: "exceeded quota"}
+			s.Revisions[1] = Revision{Hash: "v2", Number: 2, Desired: 1, Hindered: "exceeded quota"}
 		}, "0 of 1 pod of v2 are available: exceeded quota"},
 		"the standby Service": {func(s *Snapshot) { s.Standby = Service{Name: "web-standby", Leaving: true} }, "web-standby"},
 		"a gateway":           {func(s *Snapshot) { s.Route.Accepted = false }, "weight 25% waits for every gateway to accept the route"},

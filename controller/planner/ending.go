@@ -23,7 +23,7 @@ func (p *pass) initial() {
 	p.roll(sizes{candidate: replicas})
 	if available := p.revision(candidate).steady(); available < replicas {
 		p.why(v1alpha1.ReasonWaitingForPods, "first revision %s: %d of %s are available%s", candidate, available,
-			pods(replicas), because(p.revision(candidate).Refused))
+			pods(replicas), because(p.revision(candidate).Hindered))
 		p.initialDeadline()
 		return
 	}

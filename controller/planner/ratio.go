@@ -58,7 +58,7 @@ func (p *pass) rolled(want sizes) bool {
 	if !done {
 		p.why(v1alpha1.ReasonWaitingForPods, "%s: %d of %s of %s are available; %s has %s and goes to %d%s", p.position(),
 			candidate.Available, pods(want.candidate), candidate.Hash, stable.Hash, pods(stable.Created), want.stable,
-			because(candidate.Refused))
+			because(candidate.Hindered))
 	}
 	return done
 }

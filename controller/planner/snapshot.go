@@ -69,8 +69,9 @@ type Revision struct {
 	Available int32
 	// Terminating is the number of pods that are being deleted.
 	Terminating int32
-	// Refused says why the ReplicaSet cannot create pods; empty when it can.
-	Refused string
+	// Hindered says what keeps pods from becoming available, as far as that is known: the ReplicaSet cannot create them, or
+	// they cannot start. It is empty when nothing is known to be wrong.
+	Hindered string
 	// Outdated is the number of pods created before State.RestartAt. It is zero when no restart is asked for.
 	Outdated int32
 	// OutdatedAvailable is how many of the outdated pods are available.

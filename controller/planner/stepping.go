@@ -147,7 +147,7 @@ func (p *pass) waitForPods(hash string, need int32) bool {
 	if r.steady() >= need {
 		return false
 	}
-	p.why(v1alpha1.ReasonWaitingForPods, "%s: %d of %s of %s are available%s", p.position(), r.Available, pods(need), hash, because(r.Refused))
+	p.why(v1alpha1.ReasonWaitingForPods, "%s: %d of %s of %s are available%s", p.position(), r.Available, pods(need), hash, because(r.Hindered))
 	return true
 }
 

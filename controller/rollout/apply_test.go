@@ -284,7 +284,7 @@ func TestObservedRevision(t *testing.T) {
 			Conditions: []appsv1.ReplicaSetCondition{{Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota"}},
 		},
 	}
-	want := planner.Revision{Hash: "bbb", Number: 4, Desired: 2, Created: 5, Ready: 2, Available: 2, Terminating: 1, Refused: "exceeded quota"}
+	want := planner.Revision{Hash: "bbb", Number: 4, Desired: 2, Created: 5, Ready: 2, Available: 2, Terminating: 1, Hindered: "exceeded quota"}
 	if diff := cmp.Diff(want, observedRevision("bbb", rs)); diff != "" {
 		t.Error(diff)
 	}

@@ -52,7 +52,7 @@ type world struct {
 }
 
 // observe reads everything, from the cache, and writes nothing. Only pods, of which there is no cache, are read from the
-// API server, and only while a restart is asked for.
+// API server, and only while a restart is asked for, or when a release has waited for them for some time.
 func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*world, error) {
 	w := &world{rollout: rollout}
 	w.snapshot.Now = r.clock.Now().Truncate(time.Microsecond)
@@ -68,6 +68,7 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 		r.observeConfiguration,
 		r.observeReplicaSets,
 		r.observePods,
+		r.observeHindrance,
 		r.observeServices,
 		r.observeRoutes,
 		r.observeAnalyses,

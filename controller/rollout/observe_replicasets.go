@@ -78,7 +78,7 @@ func observedRevision(hash string, rs *appsv1.ReplicaSet) planner.Revision {
 	}
 	for _, c := range rs.Status.Conditions {
 		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
-			out.Refused = cut(c.Message, maxMessage/2)
+			out.Hindered = cut(c.Message, maxMessage/2)
 		}
 	}
 	return out

@@ -39,7 +39,7 @@ func newCluster(start Start) *cluster {
 	c.Analyses = slices.Clone(c.Analyses)
 	for i := range c.Revisions {
 		r := &c.Revisions[i]
-		r.Refused, r.Terminating, r.Outdated, r.OutdatedAvailable = "", 0, 0, 0
+		r.Hindered, r.Terminating, r.Outdated, r.OutdatedAvailable = "", 0, 0, 0
 		if r.Ready > 0 {
 			c.pods[r.Hash] = append(c.pods[r.Hash], batch{r.Ready, c.Now, c.Now})
 		}

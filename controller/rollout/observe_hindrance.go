@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
+)
+
+const (
+	// hinderedAfter is how long a release waits for pods before it looks at them: most are available by then.
+	hinderedAfter = 15 * time.Second
+	// hinderedEvery is how often it looks again. A pod that is stuck does not change, and nothing else tells of it.
+	hinderedEvery = 30 * time.Second
+	// hinderedPods is how many pods of a revision are looked at: they are all of one template, and mostly stuck alike.
+	hinderedPods = 50
+	// maxHindrance is the length of what is told, in characters; the message of the scheduler names every kind of node.
+	maxHindrance = 300
+)
+
+// observeHindrance finds out why the pods that a release waits for do not become available. Their ReplicaSet counts them and
+// does not say, and "0 of 2 pods are available" helps nobody at night.
+func (r *Reconciler) observeHindrance(ctx context.Context, w *world) error {
+	state := w.snapshot.State
+	awaited := state.Candidate
+	if state.Stage == v1alpha1.StageRetreating {
+		awaited = state.Stable
+	}
+	i := slices.IndexFunc(w.snapshot.Revisions, func(rev planner.Revision) bool { return rev.Hash == awaited })
+	if i < 0 || state.ProgressAt.IsZero() {
+		return nil
+	}
+	rev := &w.snapshot.Revisions[i]
+	if rev.Available >= rev.Desired || rev.Hindered != "" {
+		return nil
+	}
+	if waited := w.snapshot.Now.Sub(state.ProgressAt.Time); waited < hinderedAfter {
+		w.lookAgain(hinderedAfter - waited)
+		return nil
+	}
+	w.lookAgain(hinderedEvery)
+	var list corev1.PodList
+	if err := r.live.List(ctx, &list, client.InNamespace(w.rollout.Namespace), client.Limit(hinderedPods),
+		client.MatchingLabels{v1alpha1.LabelPodTemplateHash: awaited}, client.MatchingLabelsSelector{Selector: selectorOf(w.rollout)}); err != nil {
+		return fmt.Errorf("listing the pods of %s: %w", awaited, err)
+	}
+	rev.Hindered = hindrance(list.Items)
+	return nil
+}
+
+// hindrance says what keeps the first of the pods that are not ready; empty when all are, or when it is only a matter of
+// time. It says the same for as long as that is so: what a kubelet reports goes to and fro between two attempts.
+func hindrance(pods []corev1.Pod) string {
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range pods {
+		pod := &pods[i]
+		if pod.DeletionTimestamp != nil || podEnded(pod) {
+			continue
+		}
+		if why := stuck(pod); why != "" {
+			return cut("pod "+pod.Name+" "+why, maxHindrance)
+		}
+	}
+	return ""
+}
+
+// stuck says what keeps a pod from becoming ready.
+func stuck(pod *corev1.Pod) string {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return "finds no node: " + c.Message
+		}
+	}
+	running := len(pod.Status.ContainerStatuses) > 0
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if why := stuckContainer(&status); why != "" {
+			return why
+		}
+		running = running && (status.State.Running != nil || status.State.Terminated != nil)
+	}
+	for _, c := range pod.Status.Conditions {
+		if running && c.Type == corev1.PodReady && c.Status == corev1.ConditionFalse {
+			return "runs and is not ready; look at its readiness probe"
+		}
+	}
+	return ""
+}
+
+// stuckContainer says what keeps a container from running.
+func stuckContainer(status *corev1.ContainerStatus) string {
+	ended := status.State.Terminated
+	if ended == nil {
+		ended = status.LastTerminationState.Terminated
+	}
+	waits := status.State.Waiting
+	switch {
+	case waits != nil && slices.Contains([]string{"ErrImagePull", "ImagePullBackOff"}, waits.Reason):
+		return fmt.Sprintf("cannot pull image %s", status.Image)
+	case status.State.Running == nil && ended != nil && ended.ExitCode != 0:
+		return fmt.Sprintf("has a container %s that ends with exit code %d (%s); look at its log", status.Name, ended.ExitCode, ended.Reason)
+	case waits == nil || waits.Reason == "" || waits.Reason == "ContainerCreating" || waits.Reason == "PodInitializing":
+		return ""
+	case waits.Reason == "CrashLoopBackOff":
+		return fmt.Sprintf("has a container %s that does not keep running; look at its log", status.Name)
+	}
+	return fmt.Sprintf("has a container %s that cannot start: %s: %s", status.Name, waits.Reason, waits.Message)
+}
