@@ -113,7 +113,8 @@ type EventKind string
 // Events. Those of the first group are writes to the API and done by package objects; those of the second are done by a
 // driver, and each comes with a Need.
 const (
-	// Release writes the template of Version; the first one creates the Rollout with Spec.
+	// Release writes the template of Version, into the Deployment if Spec names one; the first one creates the Rollout with
+	// Spec.
 	Release EventKind = "release"
 	// ReleaseWrong writes a template of Version that no ReplicaSet can have.
 	ReleaseWrong EventKind = "release wrong"
@@ -179,6 +180,8 @@ const (
 	AnalysisRun ObjectKind = "AnalysisRun"
 	// ReplicaSet is that of a version.
 	ReplicaSet ObjectKind = "ReplicaSet"
+	// Deployment is the one that has the template of a Rollout with a workloadRef.
+	Deployment ObjectKind = "Deployment"
 	// Rollout is the Rollout itself.
 	Rollout ObjectKind = "Rollout"
 )

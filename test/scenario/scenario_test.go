@@ -25,7 +25,9 @@ func TestFiles(t *testing.T) {
 	for _, s := range scenarios {
 		rollout := builder.Rollout(Name).Obj()
 		s.Spec.DeepCopyInto(&rollout.Spec)
-		rollout.Spec.Template = builder.Rollout(Name).Obj().Spec.Template
+		if rollout.Spec.WorkloadRef == nil {
+			rollout.Spec.Template = builder.Rollout(Name).Obj().Spec.Template
+		}
 		if err := v1alpha1.ValidateRollout(rollout).ToAggregate(); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}

@@ -91,6 +91,9 @@ func settingsOfAll() []form[setting] {
 		sure("keep <count> revisions", "how many earlier revisions keep a ReplicaSet", func(spec *v1alpha1.RolloutSpec, g gaps) {
 			spec.RevisionHistoryLimit = ptr.To(g.number(0))
 		}),
+		sure("template of a Deployment", "the Rollout has no template and names a Deployment of no pods that has it", func(spec *v1alpha1.RolloutSpec, _ gaps) {
+			spec.WorkloadRef = &v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: Name}
+		}),
 		sure("rollback window <count>", "how many revisions back a release needs no steps", func(spec *v1alpha1.RolloutSpec, g gaps) {
 			spec.RollbackWindow = &v1alpha1.RollbackWindow{Revisions: g.number(0)}
 		}),

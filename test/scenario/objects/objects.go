@@ -138,7 +138,10 @@ func (w *World) respec(r *v1alpha1.Rollout, spec v1alpha1.RolloutSpec) {
 	template := r.Spec.Template
 	selector := r.Spec.Selector
 	spec.DeepCopyInto(&r.Spec)
-	r.Spec.Template, r.Spec.Selector = template, selector
+	r.Spec.Selector = selector
+	if spec.WorkloadRef == nil {
+		r.Spec.Template = template
+	}
 }
 
 func (w *World) key(name string) client.ObjectKey {
@@ -166,13 +169,38 @@ func (w *World) release(ctx context.Context, e scenario.Event) error {
 	if e.Kind == scenario.ReleaseWrong {
 		made.Spec.Template.Raw = bytes.Replace(made.Spec.Template.Raw, []byte(`"containers":[{"name":"`), []byte(`"containers":[{"name":"Not A Name `), 1)
 	}
-	err := w.edit(ctx, func(r *v1alpha1.Rollout) { r.Spec.Template = made.Spec.Template })
+	if e.Spec.WorkloadRef != nil {
+		if err := w.deploy(ctx, made); err != nil {
+			return err
+		}
+	}
+	err := w.edit(ctx, func(r *v1alpha1.Rollout) {
+		if e.Spec.WorkloadRef == nil {
+			r.Spec.Template = made.Spec.Template
+		}
+	})
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
 	made.Namespace = w.namespace
 	w.respec(made, e.Spec)
 	return w.client.Create(ctx, made)
+}
+
+// deploy writes the template of a Rollout into a Deployment of no pods.
+func (w *World) deploy(ctx context.Context, made *v1alpha1.Rollout) error {
+	template, err := made.PodTemplate()
+	if err != nil {
+		return err
+	}
+	err = alter(ctx, w, scenario.Name, &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Spec.Template = *template })
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	return w.client.Create(ctx, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: scenario.Name},
+		Spec:       appsv1.DeploymentSpec{Replicas: ptr.To[int32](0), Selector: made.Spec.Selector, Template: *template},
+	})
 }
 
 // command sends a command for a version; without one, for the revision under release, or else for stable.
@@ -218,7 +246,7 @@ func (w *World) create(ctx context.Context, kind scenario.ObjectKind) error {
 		object = w.make.Route()
 	case scenario.AnalysisTemplate:
 		object = w.make.Analysis()
-	case scenario.StandbyService, scenario.AnalysisRun, scenario.ReplicaSet, scenario.Rollout:
+	case scenario.StandbyService, scenario.AnalysisRun, scenario.ReplicaSet, scenario.Deployment, scenario.Rollout:
 		return fmt.Errorf("nobody creates the %s by hand", kind)
 	}
 	object.SetNamespace(w.namespace)
@@ -254,7 +282,7 @@ func (w *World) find(ctx context.Context, o scenario.Object) ([]client.Object, e
 		err := w.client.List(ctx, &list, client.InNamespace(w.namespace))
 		found := slices.DeleteFunc(list.Items, func(rs appsv1.ReplicaSet) bool { return w.make.Version(&rs.Spec.Template) != o.Version })
 		return pointers(found, func(rs *appsv1.ReplicaSet) client.Object { return rs }), err
-	case scenario.ActiveService, scenario.StandbyService, scenario.Route, scenario.AnalysisTemplate, scenario.Rollout:
+	case scenario.ActiveService, scenario.StandbyService, scenario.Route, scenario.AnalysisTemplate, scenario.Deployment, scenario.Rollout:
 	}
 	object := named(o.Kind)
 	err := w.client.Get(ctx, w.key(object.GetName()), object)
@@ -277,6 +305,8 @@ func named(kind scenario.ObjectKind) client.Object {
 		object = &gatewayv1.HTTPRoute{}
 	case scenario.AnalysisTemplate:
 		object, name = &v1alpha1.AnalysisTemplate{}, scenario.Template
+	case scenario.Deployment:
+		object = &appsv1.Deployment{}
 	case scenario.Rollout, scenario.AnalysisRun, scenario.ReplicaSet:
 	}
 	object.SetName(name)

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -19,14 +20,16 @@ import (
 
 // seen is everything in the namespace that a picture is made of. Single objects are nil when they do not exist.
 type seen struct {
-	rollout   *v1alpha1.Rollout
-	route     *gatewayv1.HTTPRoute
-	sets      []appsv1.ReplicaSet
-	pods      []corev1.Pod
-	services  []corev1.Service
-	endpoints []discoveryv1.EndpointSlice
-	runs      []v1alpha1.AnalysisRun
-	templates []v1alpha1.AnalysisTemplate
+	rollout *v1alpha1.Rollout
+	// deployment is that of a Rollout with a workloadRef.
+	deployment *appsv1.Deployment
+	route      *gatewayv1.HTTPRoute
+	sets       []appsv1.ReplicaSet
+	pods       []corev1.Pod
+	services   []corev1.Service
+	endpoints  []discoveryv1.EndpointSlice
+	runs       []v1alpha1.AnalysisRun
+	templates  []v1alpha1.AnalysisTemplate
 }
 
 // Picture reads what can be seen. It takes several requests: where others write at the same time, two pictures that are
@@ -51,7 +54,7 @@ func (w *World) Picture(ctx context.Context) (scenario.Picture, error) {
 	}
 	p.Roles = w.roles(s.pods)
 	if s.rollout != nil {
-		w.readStatus(s.rollout, &p)
+		w.readStatus(s, &p)
 		p.Analyses = s.analyses()
 	}
 	s.traffic(&p)
@@ -80,6 +83,13 @@ func (w *World) see(ctx context.Context) (s seen, err error) {
 		rollout: first(rollouts.Items, func(r *v1alpha1.Rollout) bool { return r.Name == scenario.Name }),
 		route:   first(routes.Items, func(r *gatewayv1.HTTPRoute) bool { return r.Name == scenario.Name }),
 	}
+	if s.rollout != nil && s.rollout.Spec.WorkloadRef != nil {
+		deployments := &appsv1.DeploymentList{}
+		if err := w.client.List(ctx, deployments, client.InNamespace(w.namespace)); err != nil {
+			return seen{}, err
+		}
+		s.deployment = first(deployments.Items, func(d *appsv1.Deployment) bool { return d.Name == scenario.Name })
+	}
 	s.pods, err = w.pods(ctx)
 	return s, err
 }
@@ -94,31 +104,56 @@ func first[T any](items []T, meant func(*T) bool) *T {
 	return nil
 }
 
-func (w *World) readStatus(r *v1alpha1.Rollout, p *scenario.Picture) {
-	status := r.Status
+func (w *World) readStatus(s seen, p *scenario.Picture) {
+	r, status := s.rollout, s.rollout.Status
 	asked, err := v1alpha1.ParseCommand(r.Annotations[v1alpha1.AnnotationCommand])
 	answered := err != nil || status.LastCommand != nil && status.LastCommand.ID == asked.ID
-	p.Fresh = status.ObservedGeneration == r.Generation && answered
-	if template, err := r.PodTemplate(); err == nil && p.Fresh {
+	p.Fresh = status.ObservedGeneration == r.Generation && answered && s.followed()
+	if template := s.template(); template != nil && p.Fresh {
 		w.versions[status.UpdateRevision] = w.make.Version(template)
 	}
 	p.Phase, p.Message, p.Step = string(status.Phase), status.Message, status.Step
 	p.Stable, p.Candidate, p.Attempt = w.versions[status.StableRevision], w.versions[status.State.Candidate], status.State.Attempt
 	p.Replicas, p.Updated, p.Available = status.Replicas, status.UpdatedReplicas, status.AvailableReplicas
 	p.Weight, _ = strconv.ParseFloat(status.Weight, 64) // empty at rest, which is none
-	p.Conditions = map[string]string{}
-	for _, c := range status.Conditions {
-		p.Conditions[c.Type] = string(c.Status)
-		if c.Type == v1alpha1.ConditionReady {
-			p.Reason = c.Reason
-		}
-	}
+	readConditions(status.Conditions, p)
 	for _, h := range status.History {
 		p.History = append(p.History, scenario.Ended{Outcome: string(h.Outcome), Version: w.versions[h.Revision], Reason: h.Reason})
 	}
 	if status.LastCommand != nil {
 		p.Command = scenario.Answer{Accepted: status.LastCommand.Accepted, Message: status.LastCommand.Message}
 	}
+}
+
+func readConditions(conditions []metav1.Condition, p *scenario.Picture) {
+	p.Conditions = map[string]string{}
+	for _, c := range conditions {
+		p.Conditions[c.Type] = string(c.Status)
+		if c.Type == v1alpha1.ConditionReady {
+			p.Reason = c.Reason
+		}
+	}
+}
+
+// followed says whether the status speaks of the template that the Deployment has, if there is one.
+func (s seen) followed() bool {
+	if s.deployment == nil {
+		return true
+	}
+	seen := s.rollout.Status.Workload
+	return seen != nil && seen.ObservedGeneration == s.deployment.Generation
+}
+
+// template is the one to be released; nil when it is not there or not to be read.
+func (s seen) template() *corev1.PodTemplateSpec {
+	if s.deployment != nil {
+		return &s.deployment.Spec.Template
+	}
+	template, err := s.rollout.PodTemplate()
+	if err != nil || len(template.Spec.Containers) == 0 {
+		return nil
+	}
+	return template
 }
 
 // roles are what the label says on all pods of a version.
@@ -154,6 +189,7 @@ func (s seen) objects(version func(*corev1.PodTemplateSpec) string) map[string]b
 	for kind, there := range map[scenario.ObjectKind]bool{
 		scenario.Rollout:          s.rollout != nil,
 		scenario.Route:            s.route != nil,
+		scenario.Deployment:       s.deployment != nil,
 		scenario.ActiveService:    service(scenario.Name),
 		scenario.StandbyService:   service(standby()),
 		scenario.AnalysisRun:      len(s.runs) > 0,
