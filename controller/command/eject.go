@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,10 +55,16 @@ func (t Takeover) Eject(ctx context.Context, key client.ObjectKey) error {
 // ejectReference lets a Rollout go whose Deployment is still there. The controller brings back its pods before that.
 func (t Takeover) ejectReference(ctx context.Context, r *v1alpha1.Rollout) error {
 	if r.DeletionTimestamp == nil {
-		if err := checkEjection(r); err != nil {
-			return err
-		}
-		if err := t.remove(ctx, r, metav1.DeletePropagationBackground); err != nil {
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			if err := t.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
+				return err
+			}
+			if err := checkEjection(r); err != nil {
+				return err
+			}
+			return t.remove(ctx, r, metav1.DeletePropagationBackground)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -184,24 +191,32 @@ func (t Takeover) giveBack(ctx context.Context, r *v1alpha1.Rollout, d *appsv1.D
 		return err
 	}
 	if r.DeletionTimestamp == nil {
-		if err := t.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
-			return err
-		}
-		if err := checkEjection(r); err != nil {
-			return err
-		}
-		replicas := ptr.Deref(r.Spec.Replicas, v1alpha1.DefaultReplicas)
-		if replicas != begun.replicas && ptr.Deref(d.Spec.Replicas, 1) == begun.replicas {
-			if err := t.patch(ctx, d, map[string]any{"spec": map[string]any{"replicas": replicas}}); err != nil {
-				return err
-			}
-			t.Say("deployment %q has %d replicas, as the rollout has now", d.Name, replicas)
-		}
-		if err := t.remove(ctx, r, metav1.DeletePropagationOrphan); err != nil {
+		if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return t.letGo(ctx, r, d, begun) }); err != nil {
 			return err
 		}
 	}
 	return t.gone(ctx, r)
+}
+
+// letGo gives the Deployment the size that the Rollout has now, unless an autoscaler has given it another one, and deletes the
+// Rollout without its pods.
+func (t Takeover) letGo(ctx context.Context, r *v1alpha1.Rollout, d *appsv1.Deployment, begun mark) error {
+	for _, object := range []client.Object{d, r} {
+		if err := t.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+	}
+	if err := checkEjection(r); err != nil {
+		return err
+	}
+	replicas := ptr.Deref(r.Spec.Replicas, v1alpha1.DefaultReplicas)
+	if replicas != begun.replicas && ptr.Deref(d.Spec.Replicas, 1) == begun.replicas {
+		t.Say("deployment %q gets %d replicas, as the rollout has now", d.Name, replicas)
+		if err := t.resize(ctx, d, replicas); err != nil {
+			return err
+		}
+	}
+	return t.remove(ctx, r, metav1.DeletePropagationOrphan)
 }
 
 // resume lets the Deployment go on, once it has the pods of the Rollout, and takes away the standby Service, which nobody

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -173,10 +174,13 @@ func (t Takeover) handOver(ctx context.Context, d *appsv1.Deployment, r *v1alpha
 		if err := t.repoint(ctx, d.Namespace, scaledDeployment(d.Name), scaledRollout(r.Name)); err != nil {
 			return err
 		}
-		if err := t.followSize(ctx, d, r, begun); err != nil || r.Spec.WorkloadRef != nil {
-			return err
-		}
-		if err := t.remove(ctx, d, metav1.DeletePropagationOrphan); err != nil {
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			if err := t.followSize(ctx, d, r, begun); err != nil || r.Spec.WorkloadRef != nil {
+				return err
+			}
+			return t.remove(ctx, d, metav1.DeletePropagationOrphan)
+		})
+		if err != nil || r.Spec.WorkloadRef != nil {
 			return err
 		}
 	}
@@ -215,8 +219,10 @@ func (t Takeover) checkRollout(ctx context.Context, r *v1alpha1.Rollout) error {
 
 // followSize gives the Rollout the size that the Deployment has now, unless an autoscaler has given it another one.
 func (t Takeover) followSize(ctx context.Context, d *appsv1.Deployment, r *v1alpha1.Rollout, begun mark) error {
-	if err := t.Client.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
-		return err
+	for _, object := range []client.Object{d, r} {
+		if err := t.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
 	}
 	if err := checkMigration(d); err != nil {
 		return err
@@ -225,8 +231,8 @@ func (t Takeover) followSize(ctx context.Context, d *appsv1.Deployment, r *v1alp
 	if replicas == begun.replicas || ptr.Deref(r.Spec.Replicas, 1) != begun.replicas {
 		return nil
 	}
-	t.Say("rollout %q has %d replicas, as the deployment has now", r.Name, replicas)
-	return t.patch(ctx, r, map[string]any{"spec": map[string]any{"replicas": replicas}})
+	t.Say("rollout %q gets %d replicas, as the deployment has now", r.Name, replicas)
+	return t.resize(ctx, r, replicas)
 }
 
 // release lets the Rollout go on, once it has the pods of the Deployment.

@@ -77,14 +77,15 @@ func (t Takeover) until(ctx context.Context, what string, condition func() (bool
 	}
 }
 
-// patch writes some fields of an object, if it is still as it was read.
+// resize gives an object a number of replicas, if it is still as it was read.
+func (t Takeover) resize(ctx context.Context, object client.Object, replicas int32) error {
+	return t.patch(ctx, object, map[string]any{
+		"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()}, "spec": map[string]any{"replicas": replicas},
+	})
+}
+
+// patch writes some fields of an object, which nobody else writes.
 func (t Takeover) patch(ctx context.Context, object client.Object, fields map[string]any) error {
-	metadata, ok := fields["metadata"].(map[string]any)
-	if !ok {
-		metadata = map[string]any{}
-		fields["metadata"] = metadata
-	}
-	metadata["resourceVersion"] = object.GetResourceVersion()
 	data, err := json.Marshal(fields)
 	if err != nil {
 		return err
