@@ -53,6 +53,8 @@ func cures() map[string]func(*view) string {
 		v1alpha1.ReasonAborted:                  (*view).whenAborted,
 		v1alpha1.ReasonAnalysisFailed:           (*view).whenAborted,
 		v1alpha1.ReasonInvalidSpec:              broken,
+		v1alpha1.ReasonWorkloadNotFound:         broken,
+		v1alpha1.ReasonLeaving:                  byItself,
 		v1alpha1.ReasonServiceNotFound:          deadline, // stalled: it is missing; otherwise it is being created
 		v1alpha1.ReasonServiceMismatch:          broken,
 		v1alpha1.ReasonRouteNotFound:            broken,

@@ -175,7 +175,8 @@ func looks() map[string]Look {
 	add("restarting", says(progressing, v1alpha1.ReasonRestarting, "stable revision v1: 2 pods are still to be replaced"))
 	add("created", says(progressing, v1alpha1.ReasonServiceNotFound, "service web-standby is being created"))
 	for reason, message := range map[string]string{
-		v1alpha1.ReasonInvalidSpec: "spec.strategy: Invalid value: write exactly one strategy", v1alpha1.ReasonServiceNotFound: "service web does not exist; create it",
+		v1alpha1.ReasonWorkloadNotFound: "spec.workloadRef.name: Deployment \"web\" does not exist",
+		v1alpha1.ReasonInvalidSpec:      "spec.strategy: Invalid value: write exactly one strategy", v1alpha1.ReasonServiceNotFound: "service web does not exist; create it",
 		v1alpha1.ReasonServiceMismatch: "spec.services.active: Service \"web\" has no selector", v1alpha1.ReasonRouteNotFound: "spec.traffic.gatewayAPI.routes[0]: HTTPRoute \"web\" does not exist",
 		v1alpha1.ReasonRouteWithoutBackend: "HTTPRoute \"web\" has no rule for web", v1alpha1.ReasonRouteUnusable: "HTTPRoute \"web\" has filters",
 		v1alpha1.ReasonRouteNotAccepted: "HTTPRoute \"web\" is not accepted", v1alpha1.ReasonTemplateNotFound: "AnalysisTemplate \"success-rate\" does not exist",
@@ -189,6 +190,7 @@ func looks() map[string]Look {
 	add("released for configuration", stage(stepping, gates(time.Minute)), func(r *v1alpha1.Rollout) {
 		r.Status.State.Configuration = []string{"ConfigMap web-config", "Secret database"}
 	}, says(paused, v1alpha1.ReasonAwaitingPromotion, "step 1/2: revision v2 waits for a person to promote or abort it"))
+	add("leaving", says(progressing, v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to v1"))
 	add("broken at rest", says(degraded, v1alpha1.ReasonServiceMismatch, "spec.services.active: Service \"web\" has no selector"))
 	add("no strategy", func(r *v1alpha1.Rollout) { r.Spec.Strategy = v1alpha1.Strategy{} }, stage(stepping, gates(time.Minute)), says(paused, v1alpha1.ReasonAwaitingPromotion, "it waits"))
 	add("a reason to come", stage(stepping), says(progressing, "FromTheFuture", ""))
@@ -228,7 +230,8 @@ func TestEveryReasonAndStage(t *testing.T) {
 		}
 	}
 	// Those of the condition Available, of events and of the history.
-	never := []string{v1alpha1.ReasonAvailable, v1alpha1.ReasonUnavailable, v1alpha1.ReasonCommandIgnored, v1alpha1.ReasonRolledBack}
+	never := []string{v1alpha1.ReasonAvailable, v1alpha1.ReasonUnavailable, v1alpha1.ReasonCommandIgnored, v1alpha1.ReasonRolledBack,
+		v1alpha1.ReasonAdopted, v1alpha1.ReasonNotAdopted}
 	for _, reason := range declaredReasons(t) {
 		if _, known := cures()[reason]; known == slices.Contains(never, reason) {
 			t.Errorf("%s: known is %v", reason, known)
