@@ -44,8 +44,8 @@ func database(password string) *corev1.Secret {
 }
 
 // configured is a canary whose pods read the ConfigMap web-config and the Secret database.
-func configured(image string, onChange v1alpha1.ConfigurationChange) *builder.RolloutBuilder {
-	return routed().TemplateJSON(configuredTemplate(image)).With(func(r *v1alpha1.Rollout) {
+func configured(onChange v1alpha1.ConfigurationChange) *builder.RolloutBuilder {
+	return routed().TemplateJSON(configuredTemplate()).With(func(r *v1alpha1.Rollout) {
 		r.Spec.Configuration = &v1alpha1.Configuration{
 			ConfigMaps: []v1alpha1.ConfigurationReference{{Name: "web-config", OnChange: onChange}},
 			Secrets:    []v1alpha1.ConfigurationReference{{Name: "database", OnChange: onChange}},
@@ -53,15 +53,15 @@ func configured(image string, onChange v1alpha1.ConfigurationChange) *builder.Ro
 	})
 }
 
-func configuredTemplate(image string) string {
+func configuredTemplate() string {
 	return fmt.Sprintf(`{"metadata":{"labels":{"app":"web"}},"spec":{"gravity":9.81,"containers":[{"name":"web","image":%q,`+
-		`"envFrom":[{"configMapRef":{"name":"web-config"}}]}],"volumes":[{"name":"db","secret":{"secretName":"database"}}]}}`, image)
+		`"envFrom":[{"configMapRef":{"name":"web-config"}}]}],"volumes":[{"name":"db","secret":{"secretName":"database"}}]}}`, imageV1)
 }
 
 // startedConfigured is a harness at rest, with a first revision that has copies.
 func startedConfigured(t *testing.T) *harness {
 	t.Helper()
-	return started(t, configured(imageV1, v1alpha1.ConfigurationChangeRelease), append(network(), webConfig("hello"), database(canarySecret+"-1"))...)
+	return started(t, configured(v1alpha1.ConfigurationChangeRelease), append(network(), webConfig("hello"), database(canarySecret+"-1"))...)
 }
 
 // greeting is what the pods of a revision read from the ConfigMap, by the name in its ReplicaSet.
@@ -154,7 +154,7 @@ func TestAReleaseSaysWhichConfigMapChanged(t *testing.T) {
 	if diff := cmp.Diff([]string{"ConfigMap web-config"}, h.rollout().Status.State.Configuration); diff != "" {
 		t.Error(diff)
 	}
-	want, err := revision.Canonical([]byte(configuredTemplate(imageV1)))
+	want, err := revision.Canonical([]byte(configuredTemplate()))
 	got, gotErr := revision.Canonical(h.rollout().Spec.Template.Raw)
 	if err != nil || gotErr != nil || string(got) != string(want) {
 		t.Errorf("the template in the spec is now %s", got)
@@ -236,7 +236,7 @@ func TestARotatedSecretIsReleased(t *testing.T) {
 // Copies go with the last revision that reads them.
 func TestCopiesGoWithTheirRevision(t *testing.T) {
 	h := newHarness(t, append(network(), webConfig("0"), database(canarySecret),
-		configured(imageV1, v1alpha1.ConfigurationChangeRelease).With(func(r *v1alpha1.Rollout) { r.Spec.RevisionHistoryLimit = ptr.To[int32](1) }).Obj())...)
+		configured(v1alpha1.ConfigurationChangeRelease).With(func(r *v1alpha1.Rollout) { r.Spec.RevisionHistoryLimit = ptr.To[int32](1) }).Obj())...)
 	h.settle()
 	for i := 1; i < 4; i++ {
 		h.greet(fmt.Sprint(i))

@@ -116,14 +116,18 @@ func withoutStrategy(spec *v1alpha1.RolloutSpec) *v1alpha1.RolloutSpec {
 // when a collision has changed the hash that a new ReplicaSet would get, or when the ReplicaSet was adopted and so has the
 // hash that somebody else gave it.
 func (w *world) observeTarget() {
-	if w.rollout.Spec.WorkloadRef != nil { // the workload is missing
+	switch {
+	case w.rollout.Spec.WorkloadRef != nil: // the workload is missing
 		w.snapshot.Target = w.rollout.Status.UpdateRevision
-		return
+	case w.configuration.unknown: // it stays as it is
+		w.snapshot.Target = cmp.Or(w.snapshot.State.Candidate, w.snapshot.State.Stable)
+	default:
+		w.findTarget()
 	}
-	if w.configuration.unknown {
-		w.snapshot.Target = cmp.Or(w.snapshot.State.Candidate, w.snapshot.State.Stable) // it stays as it is
-		return
-	}
+}
+
+// findTarget finds the revision of the template that there is.
+func (w *world) findTarget() {
 	raw, err := w.rollout.Spec.Template.MarshalJSON()
 	state := w.snapshot.State
 	if err == nil {

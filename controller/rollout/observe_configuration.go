@@ -68,6 +68,12 @@ func (r *Reconciler) observeConfiguration(ctx context.Context, w *world) error {
 	if err != nil {
 		return w.badTemplate(err)
 	}
+	return r.resolveTemplate(ctx, w, raw)
+}
+
+// resolveTemplate finds the template to run from the one that was written.
+func (r *Reconciler) resolveTemplate(ctx context.Context, w *world, raw []byte) error {
+	c := &w.configuration
 	found, err := r.readContents(ctx, w)
 	if err != nil {
 		return err

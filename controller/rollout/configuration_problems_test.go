@@ -1,0 +1,214 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/configuration"
+	"github.com/sluice-dev/sluice/test/builder"
+)
+
+// What is missing from the start is waited for, without a record of it, and then comes up by itself.
+func TestAFirstReleaseWaitsForItsConfigMap(t *testing.T) {
+	h := newHarness(t, append(network(), database(canarySecret), configured(v1alpha1.ConfigurationChangeRelease).Obj())...)
+	h.settle()
+	h.wantStalled(v1alpha1.ReasonConfigurationNotFound, []string{"spec.configuration.configMaps[0].name", `ConfigMap "web-config" does not exist`, "create it"})
+	if len(h.listReplicaSets()) > 0 || len(h.copies()) > 0 {
+		t.Errorf("%d ReplicaSets, copies %v", len(h.listReplicaSets()), h.copies())
+	}
+	h.make(webConfig("hello"))
+	h.settle()
+	if got := h.rollout().Status; got.Phase != v1alpha1.PhaseHealthy || len(got.History) != 1 {
+		t.Errorf("%s with %d releases: %s", got.Phase, len(got.History), got.Message)
+	}
+}
+
+// A ConfigMap that is deleted holds what there is: nothing is released, nothing is lost, and it goes on when it is there again.
+func TestAConfigMapThatIsDeleted(t *testing.T) {
+	h := startedConfigured(t)
+	stable := h.rollout().Status.StableRevision
+	h.remove(webConfig(""))
+	h.settle()
+	h.wantStalled(v1alpha1.ReasonConfigurationNotFound, []string{"spec.configuration.configMaps[0].name", "create it"})
+	if got := h.rollout().Status; got.UpdateRevision != stable || h.greeting(stable) != "hello" || len(h.copies()) != 2 {
+		t.Errorf("it asks for %s, and has the copies %v", got.UpdateRevision, h.copies())
+	}
+	h.make(webConfig("hello"))
+	h.settle()
+	if got := h.rollout().Status; got.Phase != v1alpha1.PhaseHealthy || got.UpdateRevision != stable {
+		t.Errorf("%s: %s", got.Phase, got.Message)
+	}
+}
+
+// A release whose ConfigMap is deleted is not thrown back by that.
+func TestAConfigMapThatIsDeletedInMidRelease(t *testing.T) {
+	h := startedConfigured(t)
+	h.greet("good day")
+	candidate := h.rollout().Status.State.Candidate
+	h.remove(webConfig(""))
+	h.settle()
+	if got := h.rollout().Status; got.State.Stage != v1alpha1.StageStepping || got.State.Candidate != candidate || h.weight() != 20 {
+		t.Errorf("stage %q of %s, weight %d: %s", got.State.Stage, got.State.Candidate, h.weight(), got.Message)
+	}
+}
+
+// A copy that somebody deletes is made again while its content is at hand.
+func TestACopyThatIsDeletedComesBack(t *testing.T) {
+	h := startedConfigured(t)
+	before := h.copies()
+	h.remove(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: strings.TrimPrefix(before[0], "ConfigMap ")}})
+	h.settle()
+	if after := h.copies(); len(after) != 2 || after[0] != before[0] {
+		t.Errorf("copies %v, want %v", after, before)
+	}
+}
+
+// An object of somebody else with the name of a copy is left alone, and told of.
+func TestACopyOfSomebodyElse(t *testing.T) {
+	h := startedConfigured(t)
+	next := webConfig("good day")
+	hash, err := configuration.HashConfigMap(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "web-config-web-" + hash
+	h.make(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string]string{"greeting": "mine"}})
+	h.greet("good day")
+	h.wantStalled(v1alpha1.ReasonConfigurationInvalid, []string{name, "is somebody else's", "delete it"})
+	kept := &corev1.ConfigMap{}
+	h.get(name, kept)
+	if kept.Data["greeting"] != "mine" || h.weight() != 0 {
+		t.Errorf("it says %q, weight %d", kept.Data["greeting"], h.weight())
+	}
+	h.remove(kept)
+	h.elapse(refusedWait)
+	if h.weight() != 20 {
+		t.Errorf("weight %d: %s", h.weight(), h.rollout().Status.Message)
+	}
+}
+
+// Without the right to read Secrets the Rollout says which RoleBinding to create.
+func TestSecretsThatMayNotBeRead(t *testing.T) {
+	h := newHarness(t, append(network(), webConfig("hello"), database(canarySecret), configured(v1alpha1.ConfigurationChangeRelease).Obj())...)
+	allowed := false
+	h.r.live = interceptor.NewClient(h.base, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			if obj.GetObjectKind().GroupVersionKind().Kind == "Secret" || fmt.Sprintf("%T", obj) == "*v1.Secret" {
+				if !allowed {
+					return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, key.Name,
+						errors.New(`User "system:serviceaccount:releases:sluice" cannot get resource "secrets"`))
+				}
+			}
+			return c.Get(ctx, key, obj, opts...)
+		},
+	})
+	h.settle()
+	h.wantStalled(v1alpha1.ReasonConfigurationForbidden, []string{
+		"spec.configuration.secrets[0].name", `Secret "database"`,
+		"kubectl -n shop create rolebinding sluice-configuration-secrets --clusterrole=sluice-configuration-secrets --serviceaccount=releases:sluice",
+	})
+	allowed = true
+	h.elapse(secretRetry)
+	if got := h.rollout().Status; got.Phase != v1alpha1.PhaseHealthy {
+		t.Errorf("%s: %s", got.Phase, got.Message)
+	}
+}
+
+// A change that asks for a restart replaces every pod once, and is no release; one that is ignored is nothing.
+func TestAChangeThatRestarts(t *testing.T) {
+	h := started(t, configured(v1alpha1.ConfigurationChangeRestart), append(network(), webConfig("hello"), database(canarySecret))...)
+	if len(h.copies()) > 0 {
+		t.Errorf("copies %v", h.copies())
+	}
+	old, stable := h.podNames(), h.rollout().Status.StableRevision
+	h.clock.SetTime(h.clock.Now().Add(30 * time.Second))
+	h.greet("good day")
+	h.elapse(time.Second)
+	for name := range h.podNames() {
+		if old[name] {
+			t.Errorf("pod %s is still there", name)
+		}
+	}
+	told := strings.Join(h.told(), "\n")
+	if got := h.rollout().Status; got.StableRevision != stable || got.Phase != v1alpha1.PhaseHealthy ||
+		strings.Count(told, "because ConfigMap web-config changed") != 1 {
+		t.Errorf("stable %s, %s; told of\n%s", got.StableRevision, got.Message, told)
+	}
+	writes := h.since(h.settle)
+	if len(writes) > 0 {
+		t.Errorf("and then %v", writes)
+	}
+}
+
+// Of many Rollouts with one ConfigMap a few are released at the same time, in order of name, and all in the end.
+func TestManyRolloutsTakeTurns(t *testing.T) {
+	h := newHarness(t, webConfig("hello"))
+	h.r.turns = 2
+	var names []string
+	for i := range 5 {
+		name := fmt.Sprintf("web-%d", i)
+		names = append(names, name)
+		rollout := builder.Rollout(name).Replicas(1).Canary(builder.Step().Weight("50").Hold()).With(func(r *v1alpha1.Rollout) {
+			r.Spec.Template.Raw = []byte(strings.ReplaceAll(`{"metadata":{"labels":{"app":"NAME"}},"spec":{"containers":[{"name":"web","image":"`+
+				imageV1+`","envFrom":[{"configMapRef":{"name":"web-config"}}]}]}}`, "NAME", name))
+			r.Spec.Configuration = &v1alpha1.Configuration{ConfigMaps: []v1alpha1.ConfigurationReference{{Name: "web-config"}}}
+		}).Obj()
+		h.make(rollout)
+	}
+	each := func() {
+		for range 2 {
+			for _, name := range names {
+				h.key.Name = name
+				h.settle()
+			}
+		}
+	}
+	each()
+	alter(h, "web-config", &corev1.ConfigMap{}, func(c *corev1.ConfigMap) { c.Data["greeting"] = "good day" })
+	for turn, want := range []string{"RR...", "-RR..", "--RR.", "---RR", "----R", "-----"} {
+		each()
+		got := h.pictureOfTurns(names)
+		if got != want {
+			t.Fatalf("turn %d: %s, want %s", turn, got, want)
+		}
+		if turn < len(names) {
+			h.key.Name = names[turn]
+			h.command(v1alpha1.ActionPromoteFull, h.rollout().Status.State.Candidate, fmt.Sprint(turn))
+			h.settle()
+			h.elapse(time.Minute)
+		}
+	}
+}
+
+// pictureOfTurns has a letter for each Rollout: R is released, a dot waits for its turn, and a dash is at rest.
+func (h *harness) pictureOfTurns(names []string) string {
+	h.t.Helper()
+	var out strings.Builder
+	for _, name := range names {
+		h.key.Name = name
+		status := h.rollout().Status
+		switch {
+		case status.State.Stage == v1alpha1.StageStepping:
+			out.WriteString("R")
+		case lastReason(&status) == v1alpha1.ReasonWaitingForTurn:
+			out.WriteString(".")
+		case status.Phase == v1alpha1.PhaseHealthy:
+			out.WriteString("-")
+		default:
+			out.WriteString("(" + status.Message + ")")
+		}
+	}
+	return out.String()
+}
