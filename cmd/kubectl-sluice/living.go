@@ -97,9 +97,9 @@ func (l *living) readRevisions(ctx context.Context) error {
 // changed the hash that a new ReplicaSet would get.
 func (l *living) hash() (string, error) {
 	for count := int32(0); ; count++ {
-		hash, err := revision.Hash(l.rollout.Spec.Template.Raw, count)
+		hash, err := identityOf(l.rollout, count)
 		if err != nil {
-			return "", fmt.Errorf("rollout %q: spec.template: %w", l.rollout.Name, err)
+			return "", err
 		}
 		known := slices.ContainsFunc(l.found.Snapshot.Revisions, func(r planner.Revision) bool { return r.Hash == hash })
 		if known || count >= l.found.Snapshot.State.CollisionCount {

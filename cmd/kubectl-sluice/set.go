@@ -9,7 +9,6 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/command"
-	"github.com/sluice-dev/sluice/controller/revision"
 )
 
 func newSet(e *environment) *cobra.Command {
@@ -102,7 +101,7 @@ func (e *environment) announce(ctx context.Context, t target, hash string) {
 	if hash == "" && r.Status.State.CollisionCount == 0 {
 		// A template that has no hash is refused by the controller, in the status.
 		if resolved, _, err := command.Resolve(ctx, t.client, r); err == nil {
-			hash, _ = revision.Hash(resolved.Spec.Template.Raw, 0)
+			hash, _ = identityOf(resolved, 0)
 		}
 	}
 	switch {

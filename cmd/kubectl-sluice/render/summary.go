@@ -20,6 +20,9 @@ func summary(r *v1alpha1.Rollout, v View) string {
 		{{Text: "Strategy:"}, {Text: strategy(r)}},
 		{{Text: "Pods:"}, {Text: pods(r)}},
 	}
+	if changed := r.Status.State.Configuration; len(changed) > 0 {
+		rows = append(rows, []Cell{{Text: "Because:"}, {Text: strings.Join(changed, " and ") + " changed"}})
+	}
 	if services := r.Spec.Services; services != nil {
 		rows = append(rows, []Cell{{Text: "Services:"}, {Text: fmt.Sprintf("%s (active), %s (standby)",
 			services.Active, services.StandbyName())}})
