@@ -171,7 +171,6 @@ func (s *subject) persisted(c *checker, l *look, st v1alpha1.RolloutState) {
 
 // outside notes what somebody else does.
 func (c *checker) outside(change *Change) {
-	gone := change.After == nil
 	switch change.By {
 	case "kubelet":
 		if c.fates > 0 && change.Verb == VerbStatus {
@@ -180,26 +179,31 @@ func (c *checker) outside(change *Change) {
 		return
 	case "garbage-collector", "replicaset-controller", "endpoints-controller", "gateway":
 		return
-	case "fate":
-		c.fates++
-	case "user":
-		if change.Kind == kindPod() && gone {
-			c.fates++
-		}
+	case "analysis":
+	default:
+		c.takes(change)
 	}
+	c.cause()
+	if rollout, ok := change.After.(*v1alpha1.Rollout); ok {
+		c.about(change.Key).edited(rollout)
+	}
+}
+
+// takes notes what somebody takes away that traffic needs.
+func (c *checker) takes(change *Change) {
+	gone := change.After == nil
 	repointed := change.Before != nil && (change.Kind == kindService() || change.Kind == kindRoute())
-	if change.By != "analysis" && change.Kind != kindPod() && (gone || repointed) {
+	switch {
+	case change.Kind == kindPod():
+		c.fates++
+	case gone || repointed:
 		c.disturbed = true
 		c.fates += 1000 // the pods of what was deleted go with it, and so do those behind a Service that is repointed
 	}
-	c.cause()
 	if gone && change.Kind == kindAnalysisRun() {
 		for _, s := range c.subjects {
 			delete(s.runs, change.Key.Name)
 		}
-	}
-	if rollout, ok := change.After.(*v1alpha1.Rollout); ok {
-		c.about(change.Key).edited(rollout)
 	}
 }
 
@@ -285,11 +289,16 @@ func dutyOf(p *Process, t *truth) *Duty {
 	if !releasing(st) || t.spec.Proportional || t.written(st.Candidate) == 0 || p.pass.Behind {
 		return nil
 	}
-	if t.spec.Mode == planner.Switch && t.sets[st.Stable].serving > 0 {
-		return &Duty{Service: t.rollout.Spec.Services.Active, Revision: st.Stable}
-	}
-	if t.spec.Mode == planner.Routed && t.active.selects == st.Stable && t.active.ready[st.Stable] > 0 && t.weight > 0 {
-		return &Duty{}
+	switch t.spec.Mode {
+	case planner.Switch:
+		if t.sets[st.Stable].serving > 0 {
+			return &Duty{Service: t.rollout.Spec.Services.Active, Revision: st.Stable}
+		}
+	case planner.Routed:
+		if home := t.active.selects == st.Stable && t.active.ready[st.Stable] > 0; home && t.weight > 0 {
+			return &Duty{}
+		}
+	case planner.Ratio:
 	}
 	return nil
 }

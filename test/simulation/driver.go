@@ -115,13 +115,7 @@ func (d *Driver) command(e scenario.Event) error {
 // Watch lets the world go on.
 func (d *Driver) Watch(ctx context.Context, limit time.Duration, enough func(scenario.Picture) bool) error {
 	w := d.world
-	end := w.now.Add(limit)
-	switch limit {
-	case scenario.AtOnce:
-		end = w.now.Add(atOnce)
-	case scenario.AsLongAsItTakes:
-		end = w.now.Add(patience)
-	}
+	end := w.now.Add(lengthOf(limit))
 	g := &glance{driver: d, enough: enough, seen: -1}
 	for {
 		if g.look(ctx, d.lazy) {
@@ -145,6 +139,17 @@ func (d *Driver) Watch(ctx context.Context, limit time.Duration, enough func(sce
 		}
 		w.advance(at)
 	}
+}
+
+// lengthOf is how long a limit is at the most.
+func lengthOf(limit time.Duration) time.Duration {
+	if limit == scenario.AtOnce {
+		return atOnce
+	}
+	if limit == scenario.AsLongAsItTakes {
+		return patience
+	}
+	return limit
 }
 
 // glance is how far somebody has seen who looks at every change.

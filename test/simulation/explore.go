@@ -186,10 +186,15 @@ func (r *Report) try(e *episode, fault Fault, also ...Fault) {
 		return
 	}
 	r.compare(name, e.want, got)
-	if contrast(e.want.essence, got.essence) == "" {
-		return
+	if contrast(e.want.essence, got.essence) != "" {
+		r.goOn(name, e, w)
 	}
-	for _, step := range chapters[e.chapter+1:] {
+}
+
+// goOn tells the rest of a story in a world that differs from the one without the fault, and compares the ends.
+func (r *Report) goOn(name string, e *episode, w *World) {
+	var got Result
+	for _, step := range e.story.chapters()[e.chapter+1:] {
 		w.rested = false
 		if got = w.tell(step); got.Stuck != nil {
 			break

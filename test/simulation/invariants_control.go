@@ -199,12 +199,14 @@ func truthAtRest(w *World, _ *subject, t *truth) string {
 		created += s.created
 		ready += s.serving
 	}
-	if updated := t.sets[t.target].created; status.Replicas != created || status.ReadyReplicas != ready || status.UpdatedReplicas != updated {
-		return fmt.Sprintf("the status counts %d pods, %d ready, %d updated; there are %d, %d, %d", status.Replicas,
-			status.ReadyReplicas, status.UpdatedReplicas, created, ready, updated)
+	counted := [3]int32{status.Replicas, status.ReadyReplicas, status.UpdatedReplicas}
+	if there := [3]int32{created, ready, t.sets[t.target].created}; counted != there {
+		return fmt.Sprintf("the status counts %v pods, ready ones and updated ones; there are %v", counted, there)
 	}
-	routed := t.spec.Mode == planner.Routed && t.weight != planner.WeightUnknown
-	if share := t.written(status.State.Candidate); routed && status.Weight != "" && status.Weight != v1alpha1.FormatWeight(share) {
+	if t.spec.Mode != planner.Routed || t.weight == planner.WeightUnknown || status.Weight == "" {
+		return ""
+	}
+	if share := t.written(status.State.Candidate); status.Weight != v1alpha1.FormatWeight(share) {
 		return fmt.Sprintf("the status says weight %s; it is %d tenths", status.Weight, share)
 	}
 	return ""

@@ -138,6 +138,11 @@ func stepMono(l *look) string {
 	if after.Candidate != before.Candidate {
 		return fmt.Sprintf("the candidate changes from %s to %s within an attempt", before.Candidate, after.Candidate)
 	}
+	return backwardsFrom(before, after)
+}
+
+// backwardsFrom says that a step was taken back.
+func backwardsFrom(before, after v1alpha1.RolloutState) string {
 	if after.Step < before.Step || before.Stage == v1alpha1.StagePromoting && after.Stage == v1alpha1.StageStepping {
 		return fmt.Sprintf("%s step %d after %s step %d", after.Stage, after.Step+1, before.Stage, before.Step+1)
 	}
@@ -152,13 +157,13 @@ func (l *look) edited() bool {
 // leaves says whether the write of the status leaves a step behind by itself.
 func (l *look) leaves() (before v1alpha1.RolloutState, ok bool) {
 	before, after, is := l.states()
-	if !is || before.Stage != v1alpha1.StageStepping || !releasing(after) && after.Stable != before.Candidate ||
-		after.Attempt != before.Attempt {
+	on := releasing(after) || after.Stable == before.Candidate
+	if !is || before.Stage != v1alpha1.StageStepping || !on || after.Attempt != before.Attempt || l.edited() {
 		return before, false
 	}
 	gone := after.Step > before.Step || after.Stage != v1alpha1.StageStepping
 	skipped := after.Full || before.Full || l.answered(v1alpha1.ActionSkipStep, v1alpha1.ActionPromoteFull)
-	return before, gone && !skipped && !l.edited()
+	return before, gone && !skipped
 }
 
 func gate(l *look) string {
@@ -259,15 +264,13 @@ func pauseEnds(w *World, s *subject, t *truth, to time.Time) string {
 }
 
 func supersede(l *look) string {
-	if l.change.Kind == kindReplicaSet() && l.change.Verb == VerbCreate {
-		stable := l.before.rollout.Status.State.Stable
-		if l.before.sets[stable].rs != nil && l.change.Key.Name == revision.ReplicaSetName(l.subject.key.Name, stable) {
-			return "another ReplicaSet of stable is made"
-		}
+	stable := l.before.rollout.Status.State.Stable
+	made := l.change.Kind == kindReplicaSet() && l.change.Verb == VerbCreate
+	if made && l.before.sets[stable].rs != nil && l.change.Key.Name == revision.ReplicaSetName(l.subject.key.Name, stable) {
+		return "another ReplicaSet of stable is made"
 	}
 	before, after, ok := l.states()
-	another := before.Candidate != "" && after.Candidate != "" && after.Candidate != before.Candidate
-	if !ok || before.Stable == "" || !another {
+	if !ok || before.Stable == "" || before.Candidate == "" || after.Candidate == "" || after.Candidate == before.Candidate {
 		return ""
 	}
 	if share := l.before.written(before.Candidate); share > 0 && l.before.sets[before.Stable].serving > 0 {

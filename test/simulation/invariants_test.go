@@ -48,10 +48,10 @@ func deluded(change func(s *planner.Snapshot)) func(*World) {
 	}
 }
 
-// inStage adds an action to every plan of a stage in which the candidate has traffic.
-func inStage(stage v1alpha1.Stage, action func(planner.Snapshot) planner.Action) func(*World) {
+// atStep adds an action to every plan of a step at which the candidate has traffic.
+func atStep(action func(planner.Snapshot) planner.Action) func(*World) {
 	return mistaken(func(s planner.Snapshot, p *planner.Plan) {
-		if s.State.Stage == stage && s.Route.Weight > 0 && len(p.Actions) == 0 {
+		if s.State.Stage == v1alpha1.StageStepping && s.Route.Weight > 0 && len(p.Actions) == 0 {
 			p.Actions = append(p.Actions, action(s))
 		}
 	})
@@ -72,11 +72,11 @@ func once(k kind, do func(*World, *Process)) func(*World) {
 }
 
 // asController changes an object in the controller's name.
-func asController[T client.Object](w *World, p *Process, write Write, k kind, key types.NamespacedName, change func(T)) {
-	obj := copyOf(lookup[T](w.Server, k, key))
+func asController[T client.Object](p *Process, write Write, k kind, name string, change func(T)) {
+	obj := copyOf(lookup[T](p.world.Server, k, types.NamespacedName{Namespace: Namespace, Name: name}))
 	change(obj)
 	write.By, write.Process = "controller", p
-	w.env.put(write, k, obj)
+	p.world.env.put(write, k, obj)
 }
 
 func named(name string) types.NamespacedName {
@@ -116,16 +116,18 @@ func foreign() *appsv1.ReplicaSet {
 // bites has for each invariant a mistake that it must notice.
 func bites() map[string]bite {
 	out := trafficBites()
+	maps.Copy(out, abortBites())
 	maps.Copy(out, releaseBites())
 	maps.Copy(out, setBites())
 	maps.Copy(out, controlBites())
+	maps.Copy(out, endBites())
 	return out
 }
 
 func trafficBites() map[string]bite {
 	return map[string]bite{
 		"SUM": {whole(), once(kindRoute(), func(w *World, p *Process) {
-			asController(w, p, conditional(VerbUpdate), kindRoute(), named("web"), func(r *unstructured.Unstructured) {
+			asController(p, conditional(VerbUpdate), kindRoute(), "web", func(r *unstructured.Unstructured) {
 				backendsOfStored(r)[0]["weight"] = int64(-5)
 			})
 		})},
@@ -134,13 +136,13 @@ func trafficBites() map[string]bite {
 				p.Actions = []planner.Action{planner.SetWeight{Tenths: 500}}
 			}
 		})},
-		"ORDER": {whole(), inStage(v1alpha1.StageStepping, func(s planner.Snapshot) planner.Action {
+		"ORDER": {whole(), atStep(func(s planner.Snapshot) planner.Action {
 			return planner.ScaleRevision{Revision: s.State.Candidate, Replicas: 0}
 		})},
-		"SELECTOR": {whole(), inStage(v1alpha1.StageStepping, func(planner.Snapshot) planner.Action {
+		"SELECTOR": {whole(), atStep(func(planner.Snapshot) planner.Action {
 			return planner.PointService{Role: planner.Standby, Revision: "nothing"}
 		})},
-		"STABLE-CAP": {whole(), inStage(v1alpha1.StageStepping, func(s planner.Snapshot) planner.Action {
+		"STABLE-CAP": {whole(), atStep(func(s planner.Snapshot) planner.Action {
 			return planner.ScaleRevision{Revision: s.State.Stable, Replicas: 1}
 		})},
 		"REACT": {
@@ -156,7 +158,7 @@ func trafficBites() map[string]bite {
 			}),
 		},
 		"FIELD": {whole(), once(kindService(), func(w *World, p *Process) {
-			asController(w, p, conditional(VerbUpdate), kindService(), named("web"), func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 })
+			asController(p, conditional(VerbUpdate), kindService(), "web", func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 })
 		})},
 		"CONTEST": {
 			Story{Name: "contest", Key: Web(), Objects: with(routed(), network()...), Steps: []Step{release(imageV2)}},
@@ -190,9 +192,8 @@ func backendsOfStored(route *unstructured.Unstructured) []map[string]any {
 	return out
 }
 
-func releaseBites() map[string]bite {
+func abortBites() map[string]bite {
 	aborted := steps(release(imageV2), steer(v1alpha1.ActionAbort))
-	measuredStory := Story{Name: "measured", Key: Web(), Objects: with(measured(), append(network(), rate())...), Steps: []Step{release(imageV2)}}
 	return map[string]bite{
 		"ABORT-NOW": {aborted, mistaken(func(s planner.Snapshot, p *planner.Plan) {
 			if p.State.Stage == v1alpha1.StageRetreating && s.State.Stage == v1alpha1.StageStepping {
@@ -204,6 +205,12 @@ func releaseBites() map[string]bite {
 				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Candidate, Replicas: 3})
 			}
 		})},
+	}
+}
+
+func releaseBites() map[string]bite {
+	measuredStory := Story{Name: "measured", Key: Web(), Objects: with(measured(), append(network(), rate())...), Steps: []Step{release(imageV2)}}
+	return map[string]bite{
 		"PROMOTE-ONLY-IF": {whole(), mistaken(func(s planner.Snapshot, p *planner.Plan) {
 			if s.State.Stage == v1alpha1.StageStepping {
 				p.State.Stable, p.State.Stage, p.State.Candidate = s.State.Candidate, v1alpha1.StageIdle, ""
@@ -250,9 +257,9 @@ func setBites() map[string]bite {
 			}
 		})},
 		"OWN": {withForeign, once(kindReplicaSet(), func(w *World, p *Process) {
-			asController(w, p, conditional(VerbUpdate), kindReplicaSet(), named("other"), func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = ptr.To[int32](2) })
+			asController(p, conditional(VerbUpdate), kindReplicaSet(), "other", func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = ptr.To[int32](2) })
 		})},
-		"DELETE-SAFE": {whole(), inStage(v1alpha1.StageStepping, func(s planner.Snapshot) planner.Action {
+		"DELETE-SAFE": {whole(), atStep(func(s planner.Snapshot) planner.Action {
 			return planner.DeleteRevision{Revision: s.State.Stable}
 		})},
 		"BUDGET": {
@@ -276,14 +283,7 @@ func setBites() map[string]bite {
 
 func controlBites() map[string]bite {
 	first := steps()
-	const word = "correct-horse-battery"
-	secretive := whole()
-	secretive.Objects = append(secretive.Objects, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "credentials"}, Data: map[string][]byte{"token": []byte(word)},
-	})
 	flaps := 0
-	neighbours := whole()
-	neighbours.Objects = append(neighbours.Objects, builder.Rollout("poison").Namespace(Namespace).Obj())
 	return map[string]bite{
 		"QUIET": {first, mistaken(func(s planner.Snapshot, p *planner.Plan) {
 			if p.State.Stage == v1alpha1.StageIdle {
@@ -308,8 +308,21 @@ func controlBites() map[string]bite {
 			}
 		})},
 		"FENCE": {whole(), once(kindService(), func(w *World, p *Process) {
-			asController(w, p, Write{Verb: VerbUpdate}, kindService(), named("web"), func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 })
+			asController(p, Write{Verb: VerbUpdate}, kindService(), "web", func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 })
 		})},
+	}
+}
+
+func endBites() map[string]bite {
+	first := steps()
+	const word = "correct-horse-battery"
+	secretive := whole()
+	secretive.Objects = append(secretive.Objects, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "credentials"}, Data: map[string][]byte{"token": []byte(word)},
+	})
+	neighbours := whole()
+	neighbours.Objects = append(neighbours.Objects, builder.Rollout("poison").Namespace(Namespace).Obj())
+	return map[string]bite{
 		"ISOLATE": {neighbours, func(w *World) {
 			w.fragile = true
 			w.next = func(s planner.Snapshot) planner.Plan {
@@ -320,7 +333,7 @@ func controlBites() map[string]bite {
 			}
 		}},
 		"BOUND": {first, once(kindRollout(), func(w *World, p *Process) {
-			asController(w, p, conditional(VerbStatus), kindRollout(), Web(), func(r *v1alpha1.Rollout) {
+			asController(p, conditional(VerbStatus), kindRollout(), Web().Name, func(r *v1alpha1.Rollout) {
 				r.Status.History = make([]v1alpha1.ReleaseRecord, 11)
 			})
 		})},
