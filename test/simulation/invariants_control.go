@@ -300,6 +300,9 @@ func total(_ *World, p *Process, _ types.NamespacedName, _ error) string {
 	if p.vain != "" {
 		vain := p.vain
 		p.vain = ""
+		if len(p.world.processes) > 1 {
+			return "" // the other controller has made the same write
+		}
 		return vain + " changes nothing"
 	}
 	return ""

@@ -125,8 +125,13 @@ func (b backend) nowhere(share int32) string {
 		b.service.Name, sum(b.heard))
 }
 
-// served says whether all traffic has reached a serving pod once since the Rollout was healthy.
+// served says whether all traffic has reached a serving pod once since the Rollout was healthy. A restart ends pods as a
+// Deployment does: it counts on pods that are ending to answer until gateways have heard, and those here do not.
 func (s *subject) served(t *truth) bool {
+	if !t.rollout.Status.State.RestartAt.IsZero() {
+		s.reached = false
+		return false
+	}
 	if !s.reached && s.healthy {
 		s.reached = (t.programmed == planner.FullWeight || sum(t.active.alive) > 0) && (t.programmed == 0 || sum(t.standby.alive) > 0)
 	}
@@ -189,7 +194,8 @@ func selector(l *look) string {
 		return ""
 	}
 	carried := l.before.carried(name)
-	if least := need(l.replicas(), carried); carried > 0 && sum(l.before.backend(name).ready) > 0 && l.serves(to) < least {
+	least := min(need(l.replicas(), carried), l.before.backend(name).answering())
+	if carried > 0 && sum(l.before.backend(name).ready) > 0 && l.serves(to) < least {
 		return fmt.Sprintf("Service %s carries %d and is pointed at %q, of which %d pods serve, and not %d", name, carried, to,
 			l.serves(to), least)
 	}

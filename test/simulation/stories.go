@@ -3,10 +3,15 @@ package simulation
 import (
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/revision"
 	"github.com/sluice-dev/sluice/test/builder"
 )
 
@@ -73,6 +78,40 @@ func measured() *builder.RolloutBuilder {
 	return web().Services("web").Routes("web").Canary(builder.Step().Weight("20").Analysis("rate"), builder.Step().Weight("50"))
 }
 
+// taken is a ReplicaSet of another Rollout under the name that the revision of an image would have.
+func taken(image string) client.Object {
+	hash, err := revision.Hash(web().Image(image).Obj().Spec.Template.Raw, 0)
+	if err != nil {
+		panic(err) // the builder makes templates that can be read
+	}
+	labels := map[string]string{"app": "another", v1alpha1.LabelPodTemplateHash: hash}
+	return &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: Namespace, Name: revision.ReplicaSetName("web", hash), Labels: labels,
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.RolloutKind, Name: "another", UID: "another",
+				Controller: ptr.To(true),
+			}},
+		},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas: ptr.To[int32](0), Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "another", Image: "registry.example/another:v1"}}},
+			},
+		},
+	}
+}
+
+// leave deletes the Rollout and leaves what it owns.
+func leave() Step {
+	return Step{"delete the Rollout without its pods", func(w *World) error {
+		return w.Server.remove(Write{By: "user"}, kindRollout(), Web(), client.DeleteOptions{
+			PropagationPolicy: ptr.To(metav1.DeletePropagationOrphan),
+		})
+	}}
+}
+
 // Stories are those that the language of test/scenarios has no words for, and one for each way of releasing.
 func Stories() []Story {
 	settled := wait(v1alpha1.DefaultScaleDownDelay + time.Minute)
@@ -111,6 +150,15 @@ func Stories() []Story {
 			Name: "a canary by the number of pods", Objects: with(web().Services("web").
 				Canary(builder.Step().Weight("25").Hold(), builder.Step().Weight("50")), builder.Service(Namespace, "web", "web")),
 			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), settled, release(imageV3), steer(v1alpha1.ActionAbort), settled},
+		},
+		{
+			Name:    "somebody else's ReplicaSets have the names of both revisions",
+			Objects: with(routed(), append(network(), taken(imageV1), taken(imageV2))...),
+			Steps:   []Step{release(imageV2), steer(v1alpha1.ActionPromote), settled, release(imageV1), settled},
+		},
+		{
+			Name: "the Rollout is deleted at a step, and its pods stay", Objects: with(routed(), network()...),
+			Steps: []Step{release(imageV2), leave()},
 		},
 		{
 			Name: "a rolling update", Objects: with(web().RollingUpdate("1", "1")),
