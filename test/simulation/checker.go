@@ -289,18 +289,19 @@ func dutyOf(p *Process, t *truth) *Duty {
 	if !releasing(st) || t.spec.Proportional || t.written(st.Candidate) == 0 || p.pass.Behind {
 		return nil
 	}
-	switch t.spec.Mode {
-	case planner.Switch:
-		if t.sets[st.Stable].serving > 0 {
-			return &Duty{Service: t.rollout.Spec.Services.Active, Revision: st.Stable}
-		}
-	case planner.Routed:
-		if home := t.active.selects == st.Stable && t.active.ready[st.Stable] > 0; home && t.weight > 0 {
-			return &Duty{}
-		}
-	case planner.Ratio:
+	if t.spec.Mode == planner.Switch && t.sets[st.Stable].serving > 0 {
+		return &Duty{Service: t.rollout.Spec.Services.Active, Revision: st.Stable}
+	}
+	if t.spec.Mode == planner.Routed && t.weight > 0 && t.atHome() {
+		return &Duty{}
 	}
 	return nil
+}
+
+// atHome says whether the active Service selects stable and has an endpoint of it that serves.
+func (t *truth) atHome() bool {
+	stable := t.rollout.Status.State.Stable
+	return t.active.selects == stable && t.active.ready[stable] > 0
 }
 
 // behind says whether a process has not been shown everything.

@@ -158,12 +158,18 @@ func (l *look) edited() bool {
 func (l *look) leaves() (before v1alpha1.RolloutState, ok bool) {
 	before, after, is := l.states()
 	on := releasing(after) || after.Stable == before.Candidate
-	if !is || before.Stage != v1alpha1.StageStepping || !on || after.Attempt != before.Attempt || l.edited() {
+	same := is && before.Stage == v1alpha1.StageStepping && after.Attempt == before.Attempt && !l.edited()
+	if !same || !on {
 		return before, false
 	}
+	return before, l.passes(before, after)
+}
+
+// passes says whether a step is behind, and no person has skipped it.
+func (l *look) passes(before, after v1alpha1.RolloutState) bool {
 	gone := after.Step > before.Step || after.Stage != v1alpha1.StageStepping
 	skipped := after.Full || before.Full || l.answered(v1alpha1.ActionSkipStep, v1alpha1.ActionPromoteFull)
-	return before, gone && !skipped
+	return gone && !skipped
 }
 
 func gate(l *look) string {
@@ -270,7 +276,7 @@ func supersede(l *look) string {
 		return "another ReplicaSet of stable is made"
 	}
 	before, after, ok := l.states()
-	if !ok || before.Stable == "" || before.Candidate == "" || after.Candidate == "" || after.Candidate == before.Candidate {
+	if !ok || before.Stable == "" || !overtakes(before.Candidate, after.Candidate) {
 		return ""
 	}
 	if share := l.before.written(before.Candidate); share > 0 && l.before.sets[before.Stable].serving > 0 {
@@ -278,3 +284,6 @@ func supersede(l *look) string {
 	}
 	return ""
 }
+
+// overtakes says whether one candidate takes the place of another.
+func overtakes(before, after string) bool { return before != "" && after != "" && before != after }

@@ -114,47 +114,62 @@ func leave() Step {
 
 // Stories are those that the language of test/scenarios has no words for, and one for each way of releasing.
 func Stories() []Story {
-	settled := wait(v1alpha1.DefaultScaleDownDelay + time.Minute)
-	all := []Story{
+	all := append(routedStories(), otherStories()...)
+	for i := range all {
+		all[i].Key = Web()
+	}
+	return all
+}
+
+// settled is the time after which nothing of an earlier release is left.
+func settled() Step { return wait(v1alpha1.DefaultScaleDownDelay + time.Minute) }
+
+func routedStories() []Story {
+	return []Story{
 		{
 			Name: "a canary by route is promoted, and the next one aborted", Objects: with(routed(), network()...),
 			Steps: []Step{
-				release(imageV2), steer(v1alpha1.ActionPromote), settled,
-				release(imageV3), steer(v1alpha1.ActionAbort), settled,
+				release(imageV2), steer(v1alpha1.ActionPromote), settled(),
+				release(imageV3), steer(v1alpha1.ActionAbort), settled(),
 			},
 		},
 		{
 			Name: "a canary by route fails its analysis", Objects: with(measured(), append(network(), rate())...),
 			Verdicts: map[string]Verdict{imageV2 + "/step-1": {Phase: v1alpha1.AnalysisFailed}},
-			Steps:    []Step{release(imageV2), settled, release(imageV3), settled},
+			Steps:    []Step{release(imageV2), settled(), release(imageV3), settled()},
 		},
 		{
 			Name: "a canary by route is superseded, and then the stable template comes back", Objects: with(routed(), network()...),
-			Steps: []Step{release(imageV2), release(imageV3), steer(v1alpha1.ActionPromote), release(imageV1), settled},
+			Steps: []Step{release(imageV2), release(imageV3), steer(v1alpha1.ActionPromote), release(imageV1), settled()},
 		},
 		{
 			Name: "a canary whose stable shrinks", Objects: with(routed().With(func(r *v1alpha1.Rollout) {
 				r.Spec.Strategy.Canary.StableCapacity = v1alpha1.StableCapacityProportional
 			}), network()...),
-			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), steer(v1alpha1.ActionAbort), settled},
+			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), steer(v1alpha1.ActionAbort), settled()},
 		},
+	}
+}
+
+func otherStories() []Story {
+	return []Story{
 		{
 			Name: "blue/green by selector, there and back", Objects: with(web().Services("web").BlueGreen(), builder.Service(Namespace, "web", "web")),
-			Steps: []Step{release(imageV2), settled, release(imageV1), settled},
+			Steps: []Step{release(imageV2), settled(), release(imageV1), settled()},
 		},
 		{
 			Name: "blue/green by route", Objects: with(web().Routes("web").BlueGreen(), network()...),
-			Steps: []Step{release(imageV2), settled},
+			Steps: []Step{release(imageV2), settled()},
 		},
 		{
 			Name: "a canary by the number of pods", Objects: with(web().Services("web").
 				Canary(builder.Step().Weight("25").Hold(), builder.Step().Weight("50")), builder.Service(Namespace, "web", "web")),
-			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), settled, release(imageV3), steer(v1alpha1.ActionAbort), settled},
+			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), settled(), release(imageV3), steer(v1alpha1.ActionAbort), settled()},
 		},
 		{
 			Name:    "somebody else's ReplicaSets have the names of both revisions",
 			Objects: with(routed(), append(network(), taken(imageV1), taken(imageV2))...),
-			Steps:   []Step{release(imageV2), steer(v1alpha1.ActionPromote), settled, release(imageV1), settled},
+			Steps:   []Step{release(imageV2), steer(v1alpha1.ActionPromote), settled(), release(imageV1), settled()},
 		},
 		{
 			Name: "the Rollout is deleted at a step, and its pods stay", Objects: with(routed(), network()...),
@@ -162,11 +177,11 @@ func Stories() []Story {
 		},
 		{
 			Name: "a rolling update", Objects: with(web().RollingUpdate("1", "1")),
-			Steps: []Step{release(imageV2), settled},
+			Steps: []Step{release(imageV2), settled()},
 		},
 		{
 			Name: "recreate", Objects: with(web().Replicas(2).Recreate()),
-			Steps: []Step{release(imageV2), settled},
+			Steps: []Step{release(imageV2), settled()},
 		},
 		{
 			Name: "pods that are never ready", Objects: with(routed().ProgressDeadline(2*time.Minute), network()...),
@@ -174,8 +189,4 @@ func Stories() []Story {
 			Steps:   []Step{release(imageV2), wait(10 * time.Minute)},
 		},
 	}
-	for i := range all {
-		all[i].Key = Web()
-	}
-	return all
 }
