@@ -64,6 +64,9 @@ func (w *World) truthOf(s *subject) *truth {
 	}
 	c := s.compile(rollout)
 	t := &truth{rollout: rollout, spec: c.spec, target: c.target, sets: map[string]set{}, weight: planner.WeightUnknown}
+	if rollout.Spec.WorkloadRef != nil {
+		t.target = rollout.Status.UpdateRevision // the template is elsewhere
+	}
 	owners := map[string]string{} // revision by name of the ReplicaSet
 	for _, rs := range listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), s.key.Namespace) {
 		if hash := hashOf(rs); hash != "" && rs.DeletionTimestamp == nil && metav1.IsControlledBy(rs, rollout) {
