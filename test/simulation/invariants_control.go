@@ -118,7 +118,8 @@ func (w *World) waits(t *truth) bool {
 	st, status := t.rollout.Status.State, t.rollout.Status
 	stalled := conditionTrue(status, v1alpha1.ConditionStalled) && st.Stage != v1alpha1.StageAborted
 	lost := t.sets[st.Stable].serving == 0 && (st.Stage == v1alpha1.StageAborted || w.env.startup[w.env.imageOf(t.rollout.Namespace, st.Stable)] == Never)
-	return stalled || lost || status.Phase == v1alpha1.PhasePaused || w.waitsForAnalysis(t)
+	noRoute := t.spec.Mode == planner.Routed && t.weight == planner.WeightUnknown
+	return stalled || lost || noRoute || status.Phase == v1alpha1.PhasePaused || w.waitsForAnalysis(t)
 }
 
 // stableInPlace says what stable lacks: pods, traffic, or being what the spec asks for.
