@@ -34,8 +34,10 @@ type limits struct {
 }
 
 // TestRollingUpdateBesideADeployment releases the same pods by a Rollout and by a Deployment, at the same time and with
-// the same limits, and counts pods at every change of any of them.
+// the same limits, and counts pods at every change of any of them. The Deployment sometimes has a pod too many, as its old
+// ReplicaSet has been told to end one that is still there when its new one makes another. The Rollout waits until it is.
 func TestRollingUpdateBesideADeployment(t *testing.T) {
+	t.Parallel()
 	for name, l := range map[string]limits{
 		"a quarter":  {intstr.FromString("25%"), intstr.FromString("25%"), 10, 6},
 		"one by one": {intstr.FromInt32(1), intstr.FromInt32(0), 9, 8},
@@ -73,9 +75,7 @@ func besideADeployment(t *testing.T, l limits) {
 		plain, ours := seen.wholeAt(plainName, version).Sub(began), seen.wholeAt(workload.Name, version).Sub(began)
 		ratios = append(ratios, ours.Seconds()/plain.Seconds())
 		t.Logf("%s: Deployment %.1fs, Rollout %.1fs; %s", version, plain.Seconds(), ours.Seconds(), seen)
-		for _, app := range []string{plainName, workload.Name} {
-			seen.within(t, app, l)
-		}
+		seen.within(t, workload.Name, l)
 		e.await(version+" is promoted", healthy)
 	}
 	// The pods of both share a machine with other tests, so that one release of three may be held up. The median was 1.00

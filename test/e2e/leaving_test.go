@@ -209,21 +209,23 @@ func (e *env) labelled(revision, role string, want int) {
 	})
 }
 
-// TestCandidateFindsNoNode keeps revisions apart on a cluster of one node. The release is given up at the deadline, without
-// a request lost.
+// TestCandidateFindsNoNode keeps revisions apart on a cluster of one node. The Rollout says what its pod waits for, and
+// gives the release up at the deadline, without a request lost.
 func TestCandidateFindsNoNode(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "apart")
 	e.install(canary(untilPromoted(50)), func(spec *v1alpha1.RolloutSpec) {
 		spec.AntiAffinity = &v1alpha1.AntiAffinity{Strength: v1alpha1.AntiAffinityRequired}
-		spec.ProgressDeadlineSeconds = ptr.To[int32](20)
+		spec.ProgressDeadlineSeconds = ptr.To[int32](30)
 	})
 	e.load()
 	from := e.mark()
 	e.release(good(v2))
-	revision := e.await("the Rollout waits for pods", func(r *v1alpha1.Rollout) bool {
-		return r.Status.State.Stage == v1alpha1.StageStepping && containsAll(r.Status.Message, []string{"0 of 2"})
+	wants := []string{"0 of 2", "finds no node", "anti-affinity"}
+	revision := e.await("the Rollout says that a pod finds no node", func(r *v1alpha1.Rollout) bool {
+		return r.Status.State.Stage == v1alpha1.StageStepping && containsAll(r.Status.Message, wants)
 	}).Status.UpdateRevision
+	e.says(0, wants, "why", workload.Name)
 	for _, pod := range e.podsOf(revision) {
 		if pod.Spec.NodeName != "" {
 			t.Errorf("pod %s is on node %s, beside those of v1", pod.Name, pod.Spec.NodeName)
@@ -231,7 +233,7 @@ func TestCandidateFindsNoNode(t *testing.T) {
 	}
 	rollout := e.await("v2 is aborted", aborted)
 	e.outcome(rollout, v1alpha1.OutcomeAborted, v1alpha1.ReasonProgressDeadlineExceeded)
-	e.notReady(rollout, v1alpha1.ReasonProgressDeadlineExceeded, "0 of 2")
+	e.notReady(rollout, v1alpha1.ReasonProgressDeadlineExceeded, wants...)
 	e.onlyStable()
 	e.only(v1)
 	e.noFailures(from)
