@@ -32,6 +32,7 @@ func chosen() []string {
 // The scenarios of test/scenarios are played with real pods and a real gateway. Those that promise that no traffic is lost
 // are held to it by a load: no request fails, and none is answered by a version that is never to have traffic.
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	all, err := scenario.Load(os.DirFS("../scenarios"))
 	if err != nil {
 		t.Fatal(err)
