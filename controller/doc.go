@@ -37,7 +37,7 @@
 //
 // # Who may import whom
 //
-//	api ← planner ← rollout ← controller ← cmd;  api ← revision ← configuration ← rollout;  api ← analysis ← analysisrun;  api ← trafficrouting
+//	api ← planner ← rollout ← controller ← cmd;  api ← revision ← configuration ← rollout;  revision ← command;  api ← analysis ← analysisrun;  api ← trafficrouting
 //
 // The planner, revision and configuration know no client and no clock. The linter holds this, and a test beside the planner.
 package controller
