@@ -48,8 +48,9 @@ func (e *environment) readManifest(filename string) (*manifest, error) {
 		return nil, err
 	}
 	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
-	m := &manifest{name: name, templates: map[v1alpha1.AnalysisTemplateReference][]v1alpha1.Metric{},
-		deployments: map[string]map[string]any{}}
+	m := &manifest{
+		name: name, templates: map[v1alpha1.AnalysisTemplateReference][]v1alpha1.Metric{}, deployments: map[string]map[string]any{},
+	}
 	documents := yaml.NewYAMLReader(bufio.NewReader(in))
 	for i := 1; ; i++ {
 		document, err := documents.Read()

@@ -98,6 +98,14 @@ func (m *migration) check(cmd *cobra.Command) error {
 	case m.timeout <= 0:
 		return usage(cmd, "--timeout %s: write a duration above 0, such as 1m", m.timeout)
 	}
+	if err := m.chooseStrategy(cmd); err != nil {
+		return err
+	}
+	return m.format.check(cmd)
+}
+
+// chooseStrategy fills in the strategy that is named. Canary and blueGreen wait for a person before they go on.
+func (m *migration) chooseStrategy(cmd *cobra.Command) error {
 	switch m.strategy {
 	case "", v1alpha1.StrategyRollingUpdate:
 	case v1alpha1.StrategyBlueGreen:
@@ -110,7 +118,7 @@ func (m *migration) check(cmd *cobra.Command) error {
 	default:
 		return usage(cmd, "--strategy %s: write canary, blueGreen or rollingUpdate", m.strategy)
 	}
-	return m.format.check(cmd)
+	return nil
 }
 
 // readStrategy reads the strategy of a file.

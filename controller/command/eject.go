@@ -20,7 +20,7 @@ import (
 // Eject puts a Deployment in the place of a Rollout. No pod ends and none is made: the Deployment adopts the ReplicaSet of the
 // stable revision, with its pods. A Rollout whose template is in a Deployment gives that its pods back, and goes.
 func (t Takeover) Eject(ctx context.Context, key client.ObjectKey) error {
-	r, d := &v1alpha1.Rollout{}, &appsv1.Deployment{}
+	r := &v1alpha1.Rollout{}
 	exists, err := t.get(ctx, key, r)
 	if err != nil {
 		return err
@@ -28,28 +28,47 @@ func (t Takeover) Eject(ctx context.Context, key client.ObjectKey) error {
 	if exists && r.Spec.WorkloadRef != nil {
 		return t.ejectReference(ctx, r)
 	}
-	created, err := t.get(ctx, key, d)
+	if exists {
+		err = t.ejectTemplate(ctx, r)
+	} else {
+		err = t.checkEjected(ctx, key)
+	}
 	if err != nil {
 		return err
 	}
-	begun, marked := markOf(d)
-	switch {
-	case !exists && !marked:
-		return refuse(fmt.Sprintf("rollout %q does not exist", key.Name), "\"kubectl sluice list\" shows those there are")
-	case exists && created && begun.uid != r.UID:
-		return refuse(fmt.Sprintf("deployment %q exists already", key.Name), "delete it, or rename it")
-	case exists && !created:
+	return t.resume(ctx, key)
+}
+
+// ejectTemplate lets a Rollout go that has its template itself, once there is a Deployment for its pods: that of an earlier
+// run, or a new one.
+func (t Takeover) ejectTemplate(ctx context.Context, r *v1alpha1.Rollout) error {
+	d := &appsv1.Deployment{}
+	created, err := t.get(ctx, client.ObjectKeyFromObject(r), d)
+	if err != nil {
+		return err
+	}
+	if !created {
 		if d, err = t.createDeployment(ctx, r); err != nil {
 			return err
 		}
-		begun, _ = markOf(d)
 	}
-	if exists {
-		if err := t.giveBack(ctx, r, d, begun); err != nil {
-			return err
-		}
+	begun, _ := markOf(d)
+	if begun.uid != r.UID {
+		return refuse(fmt.Sprintf("deployment %q exists already", r.Name), "delete it, or rename it")
 	}
-	return t.resume(ctx, key)
+	return t.giveBack(ctx, r, d, begun)
+}
+
+// checkEjected refuses a Rollout that does not exist, unless an earlier run has let it go and its Deployment waits for pods.
+func (t Takeover) checkEjected(ctx context.Context, key client.ObjectKey) error {
+	d := &appsv1.Deployment{}
+	if _, err := t.get(ctx, key, d); err != nil {
+		return err
+	}
+	if _, marked := markOf(d); !marked {
+		return refuse(fmt.Sprintf("rollout %q does not exist", key.Name), "\"kubectl sluice list\" shows those there are")
+	}
+	return nil
 }
 
 // ejectReference lets a Rollout go whose Deployment is still there. The controller brings back its pods before that.
@@ -113,19 +132,9 @@ func (t Takeover) createDeployment(ctx context.Context, r *v1alpha1.Rollout) (*a
 	if err != nil {
 		return nil, err
 	}
-	var stable string
-	for _, rs := range sets {
-		switch hash := rs.Labels[v1alpha1.LabelPodTemplateHash]; {
-		case hash == r.Status.State.Stable:
-			stable = rs.Name
-		case ptr.Deref(rs.Spec.Replicas, 1) > 0 || rs.Status.Replicas > 0:
-			return nil, refuse(fmt.Sprintf("revision %s of rollout %q has pods besides the stable %s", hash, r.Name, r.Status.State.Stable),
-				"wait until they are gone; \"kubectl sluice get %s\" shows them", r.Name)
-		}
-	}
-	if stable == "" {
-		return nil, refuse(fmt.Sprintf("the replica set of stable revision %s of rollout %q is gone", r.Status.State.Stable, r.Name),
-			"there are no pods to give back: create a deployment and delete the rollout")
+	stable, err := onlyStable(r, sets)
+	if err != nil {
+		return nil, err
 	}
 	d, err := t.deploymentOf(ctx, r, client.ObjectKey{Namespace: r.Namespace, Name: stable})
 	if err != nil {
@@ -137,6 +146,26 @@ func (t Takeover) createDeployment(ctx context.Context, r *v1alpha1.Rollout) (*a
 	t.Say("deployment %q is made, and held; to go back: kubectl delete deployment %s", r.Name, r.Name)
 	made := &appsv1.Deployment{}
 	return made, t.Client.Get(ctx, client.ObjectKeyFromObject(r), made)
+}
+
+// onlyStable is the name of the ReplicaSet of the stable revision. It is an error when other ReplicaSets of the Rollout have
+// pods, which no Deployment with the template of stable would adopt.
+func onlyStable(r *v1alpha1.Rollout, sets []appsv1.ReplicaSet) (string, error) {
+	var stable string
+	for _, rs := range sets {
+		switch hash := rs.Labels[v1alpha1.LabelPodTemplateHash]; {
+		case hash == r.Status.State.Stable:
+			stable = rs.Name
+		case ptr.Deref(rs.Spec.Replicas, 1) > 0 || rs.Status.Replicas > 0:
+			return "", refuse(fmt.Sprintf("revision %s of rollout %q has pods besides the stable %s", hash, r.Name, r.Status.State.Stable),
+				"wait until they are gone; \"kubectl sluice get %s\" shows them", r.Name)
+		}
+	}
+	if stable == "" {
+		return "", refuse(fmt.Sprintf("the replica set of stable revision %s of rollout %q is gone", r.Status.State.Stable, r.Name),
+			"there are no pods to give back: create a deployment and delete the rollout")
+	}
+	return stable, nil
 }
 
 // deploymentOf is a Deployment with the template of a ReplicaSet, fields included that this version does not know.

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -104,36 +105,45 @@ func checkMigration(d *appsv1.Deployment) error {
 // Migrate puts a Rollout in the place of a Deployment of the same name. No pod ends and none is made: the Rollout adopts the
 // ReplicaSet, with its pods. Every step says what it did.
 func (t Takeover) Migrate(ctx context.Context, key client.ObjectKey, m Migration) error {
-	d, r := &appsv1.Deployment{}, &v1alpha1.Rollout{}
+	d := &appsv1.Deployment{}
 	exists, err := t.get(ctx, key, d)
 	if err != nil {
 		return err
 	}
-	created, err := t.get(ctx, key, r)
+	r, created, err := t.heldRollout(ctx, key)
 	if err != nil {
 		return err
 	}
-	begun, marked := markOf(r)
-	switch {
-	case !exists && !created:
+	if !exists && !created {
 		return refuse(fmt.Sprintf("deployment %q does not exist", key.Name), "\"kubectl get deployments\" shows those there are")
-	case created && !marked:
-		return refuse(fmt.Sprintf("rollout %q exists already", key.Name), "there is nothing to take over, or it needs another name")
-	case exists && created && begun.uid != d.UID:
-		return refuse(fmt.Sprintf("rollout %q was made for another deployment %q, which is gone", key.Name, key.Name),
-			"delete one of the two")
-	case exists && !created:
+	}
+	if !created {
 		if r, err = t.create(ctx, d, m); err != nil {
 			return err
 		}
-		begun, _ = markOf(r)
 	}
+	begun, _ := markOf(r)
 	if exists {
 		if err := t.handOver(ctx, d, r, begun); err != nil {
 			return err
 		}
 	}
 	return t.release(ctx, key, begun)
+}
+
+// heldRollout is the Rollout that an earlier run has made; false when there is none. One that was made for anything else is
+// refused.
+func (t Takeover) heldRollout(ctx context.Context, key client.ObjectKey) (*v1alpha1.Rollout, bool, error) {
+	r := &v1alpha1.Rollout{}
+	created, err := t.get(ctx, key, r)
+	if err != nil {
+		return nil, false, err
+	}
+	if _, marked := markOf(r); created && !marked {
+		return nil, false, refuse(fmt.Sprintf("rollout %q exists already", key.Name),
+			"there is nothing to take over, or it needs another name")
+	}
+	return r, created, nil
 }
 
 // create makes the Rollout, held, and waits until the controller has found nothing wrong with it.
@@ -167,6 +177,10 @@ func (t Takeover) create(ctx context.Context, d *appsv1.Deployment, m Migration)
 // handOver lets the Deployment go, once the Rollout is seen to be right and has the size that an autoscaler or a person has
 // given the Deployment in the meantime.
 func (t Takeover) handOver(ctx context.Context, d *appsv1.Deployment, r *v1alpha1.Rollout, begun mark) error {
+	if begun.uid != d.UID {
+		return refuse(fmt.Sprintf("rollout %q was made for another deployment %q, which is gone", r.Name, d.Name),
+			"delete one of the two")
+	}
 	if d.DeletionTimestamp == nil {
 		if err := t.checkRollout(ctx, r); err != nil {
 			return err
@@ -201,20 +215,28 @@ func (t Takeover) checkRollout(ctx context.Context, r *v1alpha1.Rollout) error {
 		if err := t.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil || !Observed(r) {
 			return false, err
 		}
-		held := false
-		for _, c := range r.Status.Conditions {
-			held = held || c.Type == v1alpha1.ConditionReady && c.Reason == v1alpha1.ReasonPaused
-			if c.Type == v1alpha1.ConditionStalled && c.Status == metav1.ConditionTrue {
-				wrong = c.Message
-			}
-		}
-		return held || wrong != "", nil
+		wrong = wrongWith(r)
+		return isHeld(r) || wrong != "", nil
 	})
 	if err == nil && wrong != "" {
 		err = refuse(fmt.Sprintf("rollout %q cannot take over: %s", r.Name, wrong),
 			"mend that and run this again, or go back with \"kubectl delete rollout %s\"", r.Name)
 	}
 	return err
+}
+
+// isHeld says whether the controller has seen spec.paused.
+func isHeld(r *v1alpha1.Rollout) bool {
+	c := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
+	return c != nil && c.Reason == v1alpha1.ReasonPaused
+}
+
+// wrongWith is what somebody has to mend before the controller can carry out a Rollout; empty for nothing.
+func wrongWith(r *v1alpha1.Rollout) string {
+	if c := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionStalled); c != nil && c.Status == metav1.ConditionTrue {
+		return c.Message
+	}
+	return ""
 }
 
 // followSize gives the Rollout the size that the Deployment has now, unless an autoscaler has given it another one.
@@ -272,15 +294,9 @@ func (t Takeover) FindService(ctx context.Context, key client.ObjectKey, m *Migr
 	if err := t.Client.Get(ctx, key, d); err != nil {
 		return client.IgnoreNotFound(err) // a run that is taken up has its Rollout
 	}
-	var list corev1.ServiceList
-	if err := t.Client.List(ctx, &list, client.InNamespace(key.Namespace)); err != nil {
+	names, err := t.servicesOf(ctx, key.Namespace, d.Spec.Template.Labels)
+	if err != nil {
 		return err
-	}
-	var names []string
-	for _, service := range list.Items {
-		if s := service.Spec.Selector; len(s) > 0 && labels.SelectorFromSet(s).Matches(labels.Set(d.Spec.Template.Labels)) {
-			names = append(names, service.Name)
-		}
 	}
 	switch len(names) {
 	case 0:
@@ -291,4 +307,19 @@ func (t Takeover) FindService(ctx context.Context, key client.ObjectKey, m *Migr
 	}
 	return refuse(fmt.Sprintf("%d services select the pods of deployment %q: %s", len(names), d.Name, strings.Join(names, ", ")),
 		"name the one that callers use with --active-service")
+}
+
+// servicesOf are the names of the Services that select pods with some labels.
+func (t Takeover) servicesOf(ctx context.Context, namespace string, pods labels.Set) ([]string, error) {
+	var list corev1.ServiceList
+	if err := t.Client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, service := range list.Items {
+		if s := service.Spec.Selector; len(s) > 0 && labels.SelectorFromSet(s).Matches(pods) {
+			names = append(names, service.Name)
+		}
+	}
+	return names, nil
 }
