@@ -81,6 +81,20 @@ func (h *harness) backends() map[string]int32 {
 	return out
 }
 
+// wantLeft checks what a Rollout leaves: the route and the Service as they were, and the pods of stable.
+func (h *harness) wantLeft() {
+	h.t.Helper()
+	if got := h.backends(); len(got) != 1 || got["web"] == 0 {
+		h.t.Errorf("the route has %v", got)
+	}
+	if h.selected("web") != "" {
+		h.t.Errorf("web selects %q", h.selected("web"))
+	}
+	if got := h.replicaSets(); got[imageV2] != 0 || got[imageV1] != 4 {
+		h.t.Errorf("pods: %v", got)
+	}
+}
+
 // A deletion, at rest and in mid-release, with the pods and without, leaves the route and the Service as they were, and the
 // traffic on pods of stable.
 func TestADeletedRolloutLeavesNothingBehind(t *testing.T) {
@@ -99,15 +113,7 @@ func TestADeletedRolloutLeavesNothingBehind(t *testing.T) {
 					h.orphan()
 				}
 				took := h.end()
-				if got := h.backends(); len(got) != 1 || got["web"] == 0 {
-					t.Errorf("the route has %v", got)
-				}
-				if h.selected("web") != "" {
-					t.Errorf("web selects %q", h.selected("web"))
-				}
-				if got := h.replicaSets(); got[imageV2] != 0 || got[imageV1] != 4 {
-					t.Errorf("pods: %v", got)
-				}
+				h.wantLeft()
 				if took > 10*time.Second {
 					t.Errorf("it took %s", took)
 				}
@@ -143,8 +149,8 @@ func TestTheFinalizerComesWithServices(t *testing.T) {
 // What a person would have to mend holds no deletion up.
 func TestNothingHoldsADeletionUp(t *testing.T) {
 	for name, breaks := range map[string]func(h *harness){
-		"the active Service is gone": func(h *harness) { h.remove(&corev1.Service{ObjectMeta: named("web")}) },
-		"the route is gone":          func(h *harness) { h.remove(&gatewayv1.HTTPRoute{ObjectMeta: named("web")}) },
+		"the active Service is gone": func(h *harness) { h.remove(&corev1.Service{ObjectMeta: web()}) },
+		"the route is gone":          func(h *harness) { h.remove(&gatewayv1.HTTPRoute{ObjectMeta: web()}) },
 		"a gateway refuses the route": func(h *harness) {
 			h.plane.Refuse("web", "no such certificate")
 		},
@@ -177,7 +183,8 @@ func TestNothingHoldsADeletionUp(t *testing.T) {
 	}
 }
 
-func named(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
+// web is the name of what the tests are about.
+func web() metav1.ObjectMeta { return metav1.ObjectMeta{Name: "web"} }
 
 // A deletion whose writes fail, or whose answers are lost, at any one of them, ends the same.
 func TestAFaultAtAnyWriteOfADeletionEndsTheSame(t *testing.T) {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func (h *harness) takeover(fault func(write func() error) error) command.Takeove
 
 // scaler is an autoscaler of the Deployment web.
 func scaler() *autoscalingv2.HorizontalPodAutoscaler {
-	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: named("web"), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: web(), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}, MaxReplicas: 9,
 	}}
 }
@@ -94,7 +95,7 @@ func scaler() *autoscalingv2.HorizontalPodAutoscaler {
 // deployed is a harness with a Deployment of four pods, a route, a Service and an autoscaler.
 func deployed(t *testing.T) *harness {
 	t.Helper()
-	h := newHarness(t, append(network(), deploymentOf(imageV1, 4), scaler())...)
+	h := newHarness(t, append(network(), webDeployment(4), scaler())...)
 	h.settleWorkload()
 	return h
 }
@@ -142,6 +143,36 @@ func ejected() map[string]string {
 	}
 }
 
+// wantTakenOver checks that the Rollout has all that the Deployment had, and nothing left to do.
+func (h *harness) wantTakenOver() {
+	h.t.Helper()
+	got, want := h.holders(), migrated()
+	want["web selects"], want["route names"] = h.rollout().Status.StableRevision, got["route names"]
+	if diff := cmp.Diff(want, got); diff != "" {
+		h.t.Fatalf("after the takeover: %s", diff)
+	}
+	if r := h.rollout(); r.Status.Phase != v1alpha1.PhaseHealthy || r.Spec.Paused || len(r.Annotations) > 0 || len(r.Status.History) != 1 {
+		h.t.Fatalf("the rollout is %s, paused %v, annotations %v, history %v", r.Status.Phase, r.Spec.Paused, r.Annotations, r.Status.History)
+	}
+}
+
+// wantGivenBack checks that the Deployment has its four pods again, and that nothing of the Rollout is left.
+func (h *harness) wantGivenBack() {
+	h.t.Helper()
+	if diff := cmp.Diff(ejected(), h.holders()); diff != "" {
+		h.t.Fatalf("after the return: %s", diff)
+	}
+	d := &appsv1.Deployment{}
+	h.get("web", d)
+	if d.Spec.Paused || len(d.Annotations) > 0 || d.Status.AvailableReplicas != 4 {
+		h.t.Fatalf("the deployment is paused %v, annotations %v, %d available", d.Spec.Paused, d.Annotations, d.Status.AvailableReplicas)
+	}
+	var services corev1.ServiceList
+	if err := h.base.List(h.t.Context(), &services, client.InNamespace(namespace)); err != nil || len(services.Items) != 1 {
+		h.t.Fatalf("%d services are left, %v", len(services.Items), err)
+	}
+}
+
 // A Deployment is taken over and given back, with the very same pods, and again.
 func TestADeploymentIsTakenOverAndGivenBack(t *testing.T) {
 	h := deployed(t)
@@ -151,73 +182,69 @@ func TestADeploymentIsTakenOverAndGivenBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.settle()
-		got, want := h.holders(), migrated()
-		want["web selects"], want["route names"] = h.rollout().Status.StableRevision, got["route names"]
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("after the takeover: %s", diff)
-		}
-		if r := h.rollout(); r.Status.Phase != v1alpha1.PhaseHealthy || r.Spec.Paused || len(r.Annotations) > 0 || len(r.Status.History) != 1 {
-			t.Fatalf("the rollout is %s, paused %v, annotations %v, history %v", r.Status.Phase, r.Spec.Paused, r.Annotations, r.Status.History)
-		}
+		h.wantTakenOver()
 		if err := h.takeover(nil).Eject(t.Context(), h.key); err != nil {
 			t.Fatal(err)
 		}
 		h.settleWorkload()
-		if diff := cmp.Diff(ejected(), h.holders()); diff != "" {
-			t.Fatalf("after the return: %s", diff)
-		}
-		d := &appsv1.Deployment{}
-		h.get("web", d)
-		if d.Spec.Paused || len(d.Annotations) > 0 || d.Status.AvailableReplicas != 4 {
-			t.Fatalf("the deployment is paused %v, annotations %v, %d available", d.Spec.Paused, d.Annotations, d.Status.AvailableReplicas)
-		}
-		var services corev1.ServiceList
-		if err := h.base.List(t.Context(), &services, client.InNamespace(namespace)); err != nil || len(services.Items) != 1 {
-			t.Fatalf("%d services are left, %v", len(services.Items), err)
-		}
+		h.wantGivenBack()
 		if diff := cmp.Diff(pods, h.podNames()); diff != "" {
 			t.Fatalf("pods were replaced: %s", diff)
 		}
 	}
 }
 
+// cutShort is a fault that ends a command at one of its writes, before it or after it.
+func cutShort(at int, after bool) func(write func() error) error {
+	errCut := errors.New("the command was ended")
+	writes := 0
+	return func(write func() error) error {
+		if writes++; writes != at {
+			return write()
+		}
+		if after {
+			return errors.Join(write(), errCut)
+		}
+		return errCut
+	}
+}
+
+// takenUp runs a command that may be cut short, and if it was, once more. It says whether it was. The second run may find
+// that all was done, which it refuses in these words.
+func (h *harness) takenUp(cut func(write func() error) error, run func(command.Takeover) error, done string) (wasCut bool) {
+	h.t.Helper()
+	if run(h.takeover(cut)) == nil {
+		return false
+	}
+	if err := run(h.takeover(nil)); err != nil && !strings.Contains(err.Error(), done) {
+		h.t.Fatal(err)
+	}
+	return true
+}
+
+// backAndForth takes a Deployment over and gives it back, with the same pods, in commands that are cut short at one of their
+// writes. It says whether there was such a write.
+func backAndForth(t *testing.T, cut func(write func() error) error) (wasCut bool) {
+	t.Helper()
+	h := deployed(t)
+	pods := h.podNames()
+	first := h.takenUp(cut, func(c command.Takeover) error { return c.Migrate(t.Context(), h.key, migration()) }, "exists already")
+	h.settle()
+	second := h.takenUp(cut, func(c command.Takeover) error { return c.Eject(t.Context(), h.key) }, "does not exist")
+	h.settleWorkload()
+	if diff := cmp.Diff(ejected(), h.holders()); diff != "" || !maps.Equal(pods, h.podNames()) {
+		t.Fatalf("pods %v were %v; %s", h.podNames(), pods, diff)
+	}
+	return first || second
+}
+
 // A run that ends at any of its writes is taken up by the next one.
 func TestATakeoverGoesOnWhereItWasCutShort(t *testing.T) {
-	errCut := errors.New("the command was ended")
-	for _, after := range []bool{false, true} {
-		for at := 1; ; at++ {
-			h := deployed(t)
-			pods := h.podNames()
-			writes := 0
-			cut := func(write func() error) error {
-				if writes++; writes != at {
-					return write()
-				}
-				if after {
-					return errors.Join(write(), errCut)
-				}
-				return errCut
-			}
-			first := h.takeover(cut).Migrate(t.Context(), h.key, migration())
-			if first != nil {
-				if err := h.takeover(nil).Migrate(t.Context(), h.key, migration()); err != nil && !strings.Contains(err.Error(), "exists already") {
-					t.Fatalf("cut at write %d, after it %v: %v", at, after, err)
-				}
-			}
-			h.settle()
-			second := h.takeover(cut).Eject(t.Context(), h.key)
-			if second != nil {
-				if err := h.takeover(nil).Eject(t.Context(), h.key); err != nil && !strings.Contains(err.Error(), "does not exist") {
-					t.Fatalf("cut at write %d, after it %v: %v", at, after, err)
-				}
-			}
-			h.settleWorkload()
-			if diff := cmp.Diff(ejected(), h.holders()); diff != "" || !maps.Equal(pods, h.podNames()) {
-				t.Fatalf("cut at write %d, after it %v: pods %v were %v; %s", at, after, h.podNames(), pods, diff)
-			}
-			if first == nil && second == nil {
-				break
-			}
+	for when, after := range map[string]bool{"before": false, "after": true} {
+		wasCut := true
+		for at := 1; wasCut; at++ {
+			wasCut = false
+			t.Run(fmt.Sprintf("%s write %d", when, at), func(t *testing.T) { wasCut = backAndForth(t, cutShort(at, after)) })
 		}
 	}
 }
@@ -254,7 +281,7 @@ func TestATakeoverIsRefused(t *testing.T) {
 		"in mid-rollout": {func(h *harness) {
 			alter(h, "web", &appsv1.Deployment{}, func(d *appsv1.Deployment) { d.Generation = 9 })
 		}, "mid-rollout"},
-		"no such Service": {func(h *harness) { h.remove(&corev1.Service{ObjectMeta: named("web")}) }, "cannot take over"},
+		"no such Service": {func(h *harness) { h.remove(&corev1.Service{ObjectMeta: web()}) }, "cannot take over"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := deployed(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/sluice-dev/sluice/test/builder"
 )
 
-// deploymentOf is a Deployment of web with an image.
-func deploymentOf(image string, replicas int32) *appsv1.Deployment {
+// webDeployment is a Deployment of web with the first image.
+func webDeployment(replicas int32) *appsv1.Deployment {
 	labels := map[string]string{"app": "web"}
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", Generation: 1},
@@ -27,7 +27,7 @@ func deploymentOf(image string, replicas int32) *appsv1.Deployment {
 			Replicas: ptr.To(replicas), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: image}}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: imageV1}}},
 			},
 		},
 	}
@@ -62,18 +62,27 @@ func (h *harness) ofRollout() map[string]int32 {
 	return out
 }
 
-func TestATemplateOfADeploymentIsReleased(t *testing.T) {
-	h := newHarness(t, append(network(), deploymentOf(imageV1, 4), referring(routed(), v1alpha1.WorkloadScaleDownNever))...)
-	h.settle()
+// wantWorkload checks what the status says of the Deployment: its selector, and which generation of it was seen.
+func (h *harness) wantWorkload(generation int64) {
+	h.t.Helper()
 	status := h.rollout().Status
-	if status.Phase != v1alpha1.PhaseHealthy || status.Selector != "app=web" || status.Workload == nil || status.Workload.ObservedGeneration != 1 {
-		t.Fatalf("%s, selector %q, workload %v: %s", status.Phase, status.Selector, status.Workload, status.Message)
+	if status.Selector != "app=web" || status.Workload == nil || status.Workload.ObservedGeneration != generation {
+		h.t.Fatalf("selector %q, workload %v, want generation %d: %s", status.Selector, status.Workload, generation, status.Message)
+	}
+}
+
+func TestATemplateOfADeploymentIsReleased(t *testing.T) {
+	h := newHarness(t, append(network(), webDeployment(4), referring(routed(), v1alpha1.WorkloadScaleDownNever))...)
+	h.settle()
+	h.wantWorkload(1)
+	if status := h.rollout().Status; status.Phase != v1alpha1.PhaseHealthy {
+		t.Fatalf("%s: %s", status.Phase, status.Message)
 	}
 	h.setImage(imageV2)
 	h.settle()
-	status = h.rollout().Status
-	if h.weight() != 20 || status.State.Stage != v1alpha1.StageStepping || status.Workload.ObservedGeneration != 2 {
-		t.Errorf("weight %d, %s, workload %v: %s", h.weight(), status.State.Stage, status.Workload, status.Message)
+	h.wantWorkload(2)
+	if status := h.rollout().Status; h.weight() != 20 || status.State.Stage != v1alpha1.StageStepping {
+		t.Errorf("weight %d, %s: %s", h.weight(), status.State.Stage, status.Message)
 	}
 	if diff := cmp.Diff(map[string]int32{imageV1: 4, imageV2: 1}, h.ofRollout()); diff != "" {
 		t.Error(diff)
@@ -87,12 +96,12 @@ func TestAMissingDeploymentHoldsEverything(t *testing.T) {
 	h := newHarness(t, append(network(), referring(routed(), v1alpha1.WorkloadScaleDownNever))...)
 	h.settle()
 	h.wantStalled(v1alpha1.ReasonWorkloadNotFound, []string{"spec.workloadRef.name", `Deployment "web" does not exist`, "create it"})
-	h.make(deploymentOf(imageV1, 0))
+	h.make(webDeployment(0))
 	h.settle()
 	h.setImage(imageV2)
 	h.settle()
 	before := h.picture()
-	h.remove(&appsv1.Deployment{ObjectMeta: named("web")})
+	h.remove(&appsv1.Deployment{ObjectMeta: web()})
 	h.settle()
 	h.wantStalled(v1alpha1.ReasonWorkloadNotFound, []string{"web"})
 	after := h.picture()
@@ -112,7 +121,7 @@ func TestPodsOfTheDeploymentGo(t *testing.T) {
 		v1alpha1.WorkloadScaleDownNever, v1alpha1.WorkloadScaleDownOnSuccess, v1alpha1.WorkloadScaleDownProgressively,
 	} {
 		t.Run(string(scaleDown), func(t *testing.T) {
-			h := newHarness(t, append(network(), deploymentOf(imageV1, 4))...)
+			h := newHarness(t, append(network(), webDeployment(4))...)
 			h.settleWorkload()
 			h.make(referring(routed(), scaleDown))
 			h.fault = func(_ int, write func() error) error {
