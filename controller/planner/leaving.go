@@ -34,7 +34,7 @@ func (p *pass) leave() {
 	if !p.bringsWorkloadBack() && !hurry {
 		return
 	}
-	if !hurry && p.revision(p.state.Stable).Ready > 0 && !(p.comesHome() && p.othersLeave()) {
+	if !hurry && p.revision(p.state.Stable).Ready > 0 && (!p.comesHome() || !p.othersLeave()) {
 		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to %s", p.state.Stable)
 		p.plan.Why.Reason = v1alpha1.ReasonLeaving
 		return
@@ -59,19 +59,29 @@ func (p *pass) outOfPatience() bool {
 // comesHome brings all traffic to stable, with all its pods where they are to stay.
 func (p *pass) comesHome() bool {
 	stable := p.state.Stable
-	pinned := p.Active.Found && p.Active.Revision != ""
-	switch {
-	case p.Spec.Mode == Ratio && !pinned && p.Leaving.Orphan:
+	if p.Spec.Mode == Ratio && !p.Active.pinned() && p.Leaving.Orphan {
 		return p.rollBack()
-	case p.Spec.Mode == Ratio, !p.Active.Found, !pinned && p.Route.Weight == 0, !pinned && p.Spec.Mode == Switch:
+	}
+	if p.nothingToBring() {
 		return true
-	case p.Spec.Mode == Routed && !p.Standby.Found && p.Active.Revision != stable:
-		return true // what the weight is on is gone, and cannot help
 	}
 	if p.Leaving.Orphan || p.Spec.Proportional {
 		p.size(stable, p.Spec.Replicas, false)
 	}
 	return p.settleOn(stable, demand{urgent: true})
+}
+
+// nothingToBring says whether traffic is where Services and routes can bring it.
+func (p *pass) nothingToBring() bool {
+	switch {
+	case p.Spec.Mode == Ratio, !p.Active.Found:
+		return true
+	case !p.Active.pinned() && (p.Spec.Mode == Switch || p.Route.Weight == 0):
+		return true // the active Service selects every pod already
+	case p.Spec.Mode == Routed && !p.Standby.Found:
+		return p.Active.Revision != p.state.Stable // what the weight is on is gone, and cannot help
+	}
+	return false
 }
 
 // othersLeave ends the pods of every other revision before the active Service selects the pods of all. Where it does so
@@ -100,32 +110,40 @@ func (p *pass) othersLeave() bool {
 	return left == 0
 }
 
-// letGo takes what is ours out of Services and routes, the routes when the active Service has endpoints that are ready.
+// letGo takes what is ours out of Services and then, when the active Service has endpoints that are ready, out of routes.
 // When nothing is left, the Rollout may go.
 func (p *pass) letGo(hurry bool) {
 	p.plan.Why = Why{}
 	p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: service %s selects its pods as it did before", p.Active.Name)
 	p.widen()
 	serves := hurry || p.serves() && p.workloadServes()
+	if len(p.plan.Actions) == 0 && serves {
+		p.plan.Left = p.leavesRoutes(hurry)
+	}
+}
+
+// leavesRoutes takes the weight out of routes and then, when gateways have heard of it, the name of a standby Service that
+// goes with the Rollout. It returns true once nothing of ours is left in them.
+func (p *pass) leavesRoutes(hurry bool) bool {
+	routed := p.Spec.Mode == Routed
 	switch {
-	case len(p.plan.Actions) > 0 || !serves:
-		return
-	case p.Spec.Mode == Routed && p.Route.Weight != 0:
+	case routed && p.Route.Weight != 0:
 		p.setWeight(0)
-	case p.Spec.Mode == Routed && !p.calm(p.Route.Accepted) && !hurry:
+	case routed && !p.calm(p.Route.Accepted) && !hurry:
 	case p.Leaving.Referred && p.Leaving.Twin:
 		p.do(DetachStandby{})
 	default:
-		p.plan.Left = true
+		return true
 	}
+	return false
 }
 
 // widen makes the Services that stay select the pods of every revision.
 func (p *pass) widen() {
-	if p.Active.Found && p.Active.Revision != "" {
+	if p.Active.pinned() {
 		p.point(Active, "")
 	}
-	if p.Standby.Found && p.Standby.Revision != "" && !p.Leaving.Twin {
+	if p.Standby.pinned() && !p.Leaving.Twin {
 		p.point(Standby, "")
 	}
 	for _, a := range p.Analyses {

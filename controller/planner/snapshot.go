@@ -174,6 +174,9 @@ func (s *Snapshot) analysis(gate string) (Analysis, bool) {
 	return Analysis{}, false
 }
 
+// pinned says whether a Service selects the pods of one revision only.
+func (s Service) pinned() bool { return s.Found && s.Revision != "" }
+
 // ready returns the number of ready endpoints of a revision behind the Service.
 func (s Service) ready(hash string) int32 {
 	for _, e := range s.Endpoints {
