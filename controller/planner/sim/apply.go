@@ -8,14 +8,27 @@ import (
 
 // apply performs one action as the shell would, on a copy of the world.
 func (w World) apply(a planner.Action) World {
-	w.Analyses = slices.Clone(w.Analyses)
+	w.applyToPods(a)
+	w.applyToTraffic(a)
+	w.applyToAnalyses(a)
+	return w
+}
+
+func (w *World) applyToPods(a planner.Action) {
 	switch a := a.(type) {
 	case planner.CreateRevision:
 		w.create(a)
 	case planner.ScaleRevision:
 		w.Sets[Index(a.Revision)].Desired = a.Replicas
+	case planner.RestartPods:
+		w.Sets[Index(a.Revision)].Ready -= a.Max
 	case planner.DeleteRevision:
 		w.Sets[Index(a.Revision)] = ReplicaSet{}
+	}
+}
+
+func (w *World) applyToTraffic(a planner.Action) {
+	switch a := a.(type) {
 	case planner.CreateStandby:
 		w.Standby, w.Twin = Service{Exists: true, Selects: Index(a.Revision) + 1, Fresh: true}, true
 	case planner.PointService:
@@ -24,14 +37,17 @@ func (w World) apply(a planner.Action) World {
 		w.Weight, w.Referred = a.Tenths, w.Referred || a.Tenths > 0
 	case planner.DetachStandby:
 		w.Referred = false
+	}
+}
+
+func (w *World) applyToAnalyses(a planner.Action) {
+	w.Analyses = slices.Clone(w.Analyses) // the world before keeps its own
+	switch a := a.(type) {
 	case planner.StartAnalysis:
 		w.start(a)
 	case planner.StopAnalysis:
 		w.stop(a.Name)
-	case planner.RestartPods:
-		w.Sets[Index(a.Revision)].Ready -= a.Max
 	}
-	return w
 }
 
 func (w *World) create(a planner.CreateRevision) {

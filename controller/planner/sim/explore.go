@@ -179,18 +179,23 @@ func (e *explorer) helpfulPass(w World) (next World, moved bool) {
 
 // atRest says whether a world in which nothing moves any more is one in which nothing should.
 func atRest(w *World, plan planner.Plan) bool {
-	stable := Index(w.State.Stable)
 	switch {
 	case w.Leaving.Asked:
 		return w.Leaving.Gone && !w.Leaving.Forced
 	case w.Spec.Paused || plan.Waiting || w.stableDeleted():
 		return true
-	case stable < 0 || w.Sets[stable].Ready != w.Spec.Replicas || !w.othersGone(stable):
+	case !w.onlyStable():
 		return false
 	case w.State.Stage == v1alpha1.StageAborted:
 		return w.shareOf(Index(w.State.Candidate)) == 0
 	}
-	return w.State.Stage == v1alpha1.StageIdle && plan.Settled && stable == w.Target
+	return w.State.Stage == v1alpha1.StageIdle && plan.Settled && w.State.Stable == Name(w.Target)
+}
+
+// onlyStable says whether stable has all its pods, and no other revision has any.
+func (w *World) onlyStable() bool {
+	stable := Index(w.State.Stable)
+	return stable >= 0 && w.Sets[stable].Ready == w.Spec.Replicas && w.othersGone(stable)
 }
 
 // stableDeleted says whether an abort has nothing to go back to: only a person brings back what a person has deleted.

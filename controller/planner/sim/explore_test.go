@@ -231,14 +231,6 @@ func faultsInTraffic() map[string]fault {
 				p.Actions = append(p.Actions, planner.PointService{Role: planner.Active, Revision: s.State.Candidate})
 			}
 		}), "SELECTOR"},
-		"a deletion that forgets the selector": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
-			p.Left = s.Leaving != nil && s.Route.Weight == 0
-		}), "DETACH"},
-		"a deletion that lets a candidate in": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
-			if s.Leaving != nil && s.Active.Revision != "" {
-				p.Actions = []planner.Action{planner.PointService{Role: planner.Active}}
-			}
-		}), "WIDENED"},
 		"a weight that is never put back": {"canary by route, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
 			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool { return a == planner.SetWeight{Tenths: 0} })
 		}), "STUCK"},
@@ -247,6 +239,19 @@ func faultsInTraffic() map[string]fault {
 				p.Actions = append(p.Actions, planner.ScaleRevision{Revision: s.State.Candidate, Replicas: 2})
 			}
 		}), "ABORT-STICKY"},
+	}
+}
+
+func faultsInLeaving() map[string]fault {
+	return map[string]fault{
+		"a deletion that forgets the selector": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			p.Left = s.Leaving != nil && s.Route.Weight == 0
+		}), "DETACH"},
+		"a deletion that lets a candidate in": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.Leaving != nil && s.Active.Revision != "" {
+				p.Actions = []planner.Action{planner.PointService{Role: planner.Active}}
+			}
+		}), "WIDENED"},
 	}
 }
 
@@ -299,6 +304,7 @@ func tamper(with func(planner.Snapshot, *planner.Plan)) Planner {
 func TestEveryInvariantBites(t *testing.T) {
 	faults := faultsInTraffic()
 	maps.Copy(faults, faultsInPods())
+	maps.Copy(faults, faultsInLeaving())
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

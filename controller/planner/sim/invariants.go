@@ -200,13 +200,18 @@ func selector(before, after *World, a planner.Action) string {
 	}
 	switchable := before.Spec.Mode == planner.Switch || before.Active.Selects == 0
 	if point.Role == planner.Active && switchable {
-		if next := Index(point.Revision); after.Sets[next].Ready+before.deaths() < min(1, after.Spec.Replicas) {
-			return fmt.Sprintf("active switched to %s without a ready pod", point.Revision)
-		}
-		return ""
+		return switched(before, after, point.Revision)
 	}
 	if carried := before.carriedBy(point.Role); carried > 0 && before.endpointsOf(point.Role) > 0 {
 		return fmt.Sprintf("%s carries %d", point.Role, carried)
+	}
+	return ""
+}
+
+// switched says what speaks against the switch of all traffic to a revision.
+func switched(before, after *World, revision string) string {
+	if after.Sets[Index(revision)].Ready+before.deaths() < min(1, after.Spec.Replicas) {
+		return fmt.Sprintf("active switched to %s without a ready pod", revision)
 	}
 	return ""
 }
@@ -398,9 +403,16 @@ func gate(w *World, plan planner.Plan) string {
 	if w.Spec.Mode == planner.Routed && (w.Weight != step.Weight || w.Programmed != step.Weight) {
 		return fmt.Sprintf("a step of weight %d is left at weight %d", step.Weight, w.Weight)
 	}
-	promoted := plan.Command != nil || !w.State.PromotedAt.IsZero()
+	if promoted := plan.Command != nil || !w.State.PromotedAt.IsZero(); promoted {
+		return ""
+	}
+	return w.unheld(step)
+}
+
+// unheld names a gate of the present step that does not hold without a person.
+func (w *World) unheld(step planner.Step) string {
 	for _, g := range step.Gates {
-		if !promoted && !w.holds(g) {
+		if !w.holds(g) {
 			return fmt.Sprintf("step %d is left at its %s", w.State.Step+1, g.Kind)
 		}
 	}

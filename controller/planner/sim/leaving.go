@@ -50,15 +50,23 @@ func (w World) ends() []successor {
 // detached: when a Rollout goes, all traffic is on available pods behind the active Service, which selects what it did
 // before, and nothing names what goes with the Rollout.
 func detached(w *World, plan planner.Plan) string {
-	if !plan.Left {
-		return ""
-	}
-	late := w.outwaited()
 	switch {
+	case !plan.Left:
+		return ""
 	case !w.Leaving.Asked:
 		return "it goes, and nobody has deleted it"
 	case len(plan.Actions) > 0:
 		return "it goes with its last writes, which may fail"
+	}
+	if detail := w.residue(); detail != "" {
+		return detail
+	}
+	return w.deserted()
+}
+
+// residue says what is left of the Rollout in routes and Services.
+func (w *World) residue() string {
+	switch late := w.outwaited(); {
 	case w.Weight != 0 || w.Programmed != 0 && !late:
 		return fmt.Sprintf("weight %d is left, and %d programmed", w.Weight, w.Programmed)
 	case w.Active.Selects != 0:
@@ -68,7 +76,7 @@ func detached(w *World, plan planner.Plan) string {
 	case !w.Twin && w.Standby.Selects != 0:
 		return "standby, which stays, selects one revision for ever"
 	}
-	return w.deserted()
+	return ""
 }
 
 // deserted says that ready pods are left of which none has traffic.
@@ -90,12 +98,17 @@ func widened(before, _ *World, a planner.Action) string {
 	if !ok || point.Revision != "" || point.Role != planner.Active || before.Active.Selects == 0 || before.outwaited() {
 		return ""
 	}
-	home := before.Active.Selects - 1
-	if before.Sets[home].Ready == 0 {
+	return before.uninvited()
+}
+
+// uninvited says which revision has ready pods that should have no traffic, as the one that active selects can take it.
+func (w *World) uninvited() string {
+	home := w.Active.Selects - 1
+	if w.Spec.Mode == planner.Ratio || w.Sets[home].Ready == 0 {
 		return ""
 	}
-	for i, set := range before.Sets {
-		if i != home && i != Index(before.State.Stable) && set.Ready > 0 && before.shareOf(i) == 0 && before.Spec.Mode != planner.Ratio {
+	for i, set := range w.Sets {
+		if i != home && i != Index(w.State.Stable) && set.Ready > 0 && w.shareOf(i) == 0 {
 			return fmt.Sprintf("%s has %d ready pods and no traffic", Name(i), set.Ready)
 		}
 	}

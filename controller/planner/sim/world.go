@@ -179,11 +179,22 @@ func (w *World) key() string {
 		k.words(a.Gate, string(a.Phase))
 		k.flags(a.EndedAt.After(w.State.PromotedAt.Time))
 	}
-	b, st := w.Budget, w.State
+	b := w.Budget
 	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Respecs, b.Deletions, b.Ends} {
 		k.numbers(int64(n))
 	}
-	k.words(w.Command.ID, w.Command.Revision, string(st.Stage), st.Stable, st.Candidate, st.Reason)
+	k.words(w.Command.ID, w.Command.Revision)
+	k.memory(w)
+	return string(k)
+}
+
+// keyer appends to a key.
+type keyer []byte
+
+// memory appends the state of the machine.
+func (k *keyer) memory(w *World) {
+	st := w.State
+	k.words(string(st.Stage), st.Stable, st.Candidate, st.Reason)
 	k.numbers(int64(st.Attempt), int64(st.Step), int64(st.ProgressMark))
 	k.flags(!st.PromotedAt.IsZero(), st.Full)
 	k.numbers(w.age(st.ProgressAt.Time)/int64(w.Spec.Deadline), min(w.age(st.ShiftedAt.Time), int64(w.Spec.Settle)),
@@ -195,11 +206,7 @@ func (w *World) key() string {
 		k.words(d.Revision)
 		k.numbers(w.age(d.At.Time))
 	}
-	return string(k)
 }
-
-// keyer appends to a key.
-type keyer []byte
 
 func (k *keyer) numbers(numbers ...int64) {
 	for _, n := range numbers {
