@@ -14,6 +14,7 @@ func TestStepsEditedInMidRelease(t *testing.T) {
 	measured := []Gate{{Kind: AnalysisGate, Name: StepGate(0)}}
 	first := Step{Weight: 250, Replicas: WhatTheWeightNeeds}
 	later := Step{Weight: 500, Replicas: WhatTheWeightNeeds}
+	heavier := Step{Weight: 500, Replicas: WhatTheWeightNeeds, Gates: pause(time.Second)}
 	gated := func(gates []Gate) Step { return Step{Weight: 250, Replicas: WhatTheWeightNeeds, Gates: gates} }
 	for name, row := range map[string]struct {
 		steps   []Step
@@ -23,15 +24,14 @@ func TestStepsEditedInMidRelease(t *testing.T) {
 		reason  string
 		does    string
 	}{
-		"a longer pause":         {[]Step{gated(pause(2 * time.Minute)), later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPause, ""},
-		"a shorter one":          {[]Step{gated(pause(time.Second)), later}, 0, v1alpha1.StageStepping, 1, v1alpha1.ReasonStepCompleted, ""},
-		"a person instead":       {[]Step{gated([]Gate{{Kind: PersonGate}}), later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonAwaitingPromotion, ""},
-		"an analysis more":       {[]Step{gated(measured), later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForAnalysis, "start analysis step-1 of v2"},
-		"no gate any more":       {[]Step{first, later}, 0, v1alpha1.StageStepping, 1, v1alpha1.ReasonStepCompleted, ""},
-		"no later step any more": {[]Step{gated(pause(time.Hour))}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPause, ""},
-		"more later steps":       {[]Step{gated(pause(time.Hour)), later, later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPause, ""},
-		"another weight": {[]Step{{Weight: 500, Replicas: WhatTheWeightNeeds, Gates: pause(time.Second)}, later}, 0,
-			v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPods, "scale v2 to 2 pods"},
+		"a longer pause":                          {[]Step{gated(pause(2 * time.Minute)), later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPause, ""},
+		"a shorter one":                           {[]Step{gated(pause(time.Second)), later}, 0, v1alpha1.StageStepping, 1, v1alpha1.ReasonStepCompleted, ""},
+		"a person instead":                        {[]Step{gated([]Gate{{Kind: PersonGate}}), later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonAwaitingPromotion, ""},
+		"an analysis more":                        {[]Step{gated(measured), later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForAnalysis, "start analysis step-1 of v2"},
+		"no gate any more":                        {[]Step{first, later}, 0, v1alpha1.StageStepping, 1, v1alpha1.ReasonStepCompleted, ""},
+		"no later step any more":                  {[]Step{gated(pause(time.Hour))}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPause, ""},
+		"more later steps":                        {[]Step{gated(pause(time.Hour)), later, later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPause, ""},
+		"another weight":                          {[]Step{heavier, later}, 0, v1alpha1.StageStepping, 0, v1alpha1.ReasonWaitingForPods, "scale v2 to 2 pods"},
 		"fewer than it has reached: the last one": {[]Step{gated(pause(time.Hour))}, 3, v1alpha1.StageStepping, 3, v1alpha1.ReasonWaitingForPause, ""},
 		"and that is the end":                     {[]Step{first}, 3, v1alpha1.StagePromoting, 3, v1alpha1.ReasonPromoting, ""},
 		"as many as before again":                 {[]Step{later, later, later, gated(pause(time.Hour))}, 3, v1alpha1.StageStepping, 3, v1alpha1.ReasonWaitingForPause, ""},

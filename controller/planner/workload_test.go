@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -20,17 +18,19 @@ func TestPodsOfTheWorkloadGoOneByOne(t *testing.T) {
 		want        Action
 		wantPersist bool
 	}{
-		"one of ours serves":           {v1alpha1.WorkloadScaleDownProgressively, 1, 1, ptr.To[int32](4), ScaleWorkload{Replicas: 3}, false},
-		"it is no endpoint yet":        {v1alpha1.WorkloadScaleDownProgressively, 1, 0, ptr.To[int32](4), nil, false},
+		"one of ours serves":           {v1alpha1.WorkloadScaleDownProgressively, 1, 1, new(int32(4)), ScaleWorkload{Replicas: 3}, false},
+		"it is no endpoint yet":        {v1alpha1.WorkloadScaleDownProgressively, 1, 0, new(int32(4)), nil, false},
 		"the size is not persisted":    {v1alpha1.WorkloadScaleDownProgressively, 1, 1, nil, nil, true},
-		"all at once, and not all yet": {v1alpha1.WorkloadScaleDownOnSuccess, 3, 3, ptr.To[int32](4), nil, false},
+		"all at once, and not all yet": {v1alpha1.WorkloadScaleDownOnSuccess, 3, 3, new(int32(4)), nil, false},
 		"never":                        {v1alpha1.WorkloadScaleDownNever, 3, 3, nil, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := Next(Snapshot{
 				Now: time.Unix(1000, 0), Target: "a",
-				Spec: Spec{Replicas: 4, Mode: Switch, Deadline: time.Minute, Background: NoBackground,
-					Steps: []Step{{Weight: FullWeight, Replicas: AllReplicas}}},
+				Spec: Spec{
+					Replicas: 4, Mode: Switch, Deadline: time.Minute, Background: NoBackground,
+					Steps: []Step{{Weight: FullWeight, Replicas: AllReplicas}},
+				},
 				State:     v1alpha1.RolloutState{Stage: v1alpha1.StageInitial, Candidate: "a", Attempt: 1},
 				Revisions: []Revision{{Hash: "a", Desired: 4, Created: 4, Ready: tc.available, Available: tc.available}},
 				Active:    Service{Name: "web", Found: true, Endpoints: []Endpoints{{Revision: "a", Ready: tc.endpoints}}, Foreign: 4},
