@@ -159,31 +159,44 @@ func (r *Reconciler) adopt(ctx context.Context, w *world) error {
 
 // consider adopts a ReplicaSet if it is the revision of the template, or an earlier one.
 func (r *Reconciler) consider(ctx context.Context, w *world, orphan *appsv1.ReplicaSet) (taken bool, err error) {
-	key := client.ObjectKeyFromObject(w.rollout)
-	if _, exists := w.replicaSets[w.snapshot.Target]; !exists && revision.TellsPods(orphan.Name) && w.mayBeTarget(orphan) {
-		q := question{replicaSet: orphan.UID, template: w.snapshot.Target}
-		same, known := r.orphans.known(key, q)
-		if !known {
-			if same, err = r.hasPodsOfTemplate(ctx, w, orphan); err != nil {
-				return false, err
-			}
-			r.orphans.learn(key, q, same)
-		}
-		if same {
-			return r.adoptTarget(ctx, w, orphan)
-		}
+	same, err := r.isTarget(ctx, w, orphan)
+	switch {
+	case err != nil:
+		return false, err
+	case same:
+		return r.adoptTarget(ctx, w, orphan)
+	case ptr.Deref(orphan.Spec.Replicas, 1) > 0 || orphan.Status.Replicas > 0:
+		r.tellOfStrange(w, orphan)
+		return false, nil
+	case revisionOf(orphan) == w.snapshot.Target:
+		return false, nil // it has our name, and another template: a collision
 	}
-	if ptr.Deref(orphan.Spec.Replicas, 1) == 0 && orphan.Status.Replicas == 0 {
-		if revisionOf(orphan) == w.snapshot.Target {
-			return false, nil // it has our name, and another template: a collision
-		}
-		return r.adoptEarlier(ctx, w, orphan)
+	return r.adoptEarlier(ctx, w, orphan)
+}
+
+// isTarget says whether a ReplicaSet is the revision of the template, which has none yet. The API server is asked once.
+func (r *Reconciler) isTarget(ctx context.Context, w *world, orphan *appsv1.ReplicaSet) (bool, error) {
+	if _, exists := w.replicaSets[w.snapshot.Target]; exists || !revision.TellsPods(orphan.Name) || !w.mayBeTarget(orphan) {
+		return false, nil
 	}
-	if _, told := r.orphans.known(key, question{replicaSet: orphan.UID}); !told {
-		r.orphans.learn(key, question{replicaSet: orphan.UID}, true)
+	key, q := client.ObjectKeyFromObject(w.rollout), question{replicaSet: orphan.UID, template: w.snapshot.Target}
+	if same, known := r.orphans.known(key, q); known {
+		return same, nil
+	}
+	same, err := r.hasPodsOfTemplate(ctx, w, orphan)
+	if err == nil {
+		r.orphans.learn(key, q, same)
+	}
+	return same, err
+}
+
+// tellOfStrange tells, once, of a ReplicaSet whose pods nobody owns.
+func (r *Reconciler) tellOfStrange(w *world, orphan *appsv1.ReplicaSet) {
+	key, q := client.ObjectKeyFromObject(w.rollout), question{replicaSet: orphan.UID}
+	if _, told := r.orphans.known(key, q); !told {
+		r.orphans.learn(key, q, true)
 		r.emit(w.rollout, planner.Event{Warning: true, Reason: v1alpha1.ReasonNotAdopted, Message: w.strange(orphan)})
 	}
-	return false, nil
 }
 
 // strange says why a ReplicaSet with pods is not adopted, and what to do.

@@ -41,22 +41,29 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 		return r.scaleRevision(ctx, w, a)
 	case planner.DeleteRevision:
 		return r.deleteRevision(ctx, w, a)
-	case planner.CreateStandby:
-		return r.createStandby(ctx, w, a)
-	case planner.PointService:
-		return r.pointService(ctx, w, a)
-	case planner.SetWeight:
-		return r.setWeight(ctx, w, a)
 	case planner.ScaleWorkload:
 		return r.scaleWorkload(ctx, w, a)
-	case planner.DetachStandby:
-		return r.detachStandby(ctx, w)
 	case planner.StartAnalysis:
 		return r.startAnalysis(ctx, w, a)
 	case planner.StopAnalysis:
 		return r.stopAnalysis(ctx, w, a)
 	case planner.RestartPods:
 		return r.restartPods(ctx, w, a)
+	}
+	return r.moveTraffic(ctx, w, action)
+}
+
+// moveTraffic carries out one action on Services and routes.
+func (r *Reconciler) moveTraffic(ctx context.Context, w *world, action planner.Action) error {
+	switch a := action.(type) {
+	case planner.CreateStandby:
+		return r.createStandby(ctx, w, a)
+	case planner.PointService:
+		return r.pointService(ctx, w, a)
+	case planner.SetWeight:
+		return r.setWeight(ctx, w, a)
+	case planner.DetachStandby:
+		return r.detachStandby(ctx, w)
 	}
 	return fmt.Errorf("there is no way to %s", action)
 }

@@ -73,42 +73,58 @@ func hindrance(pods []corev1.Pod) string {
 
 // stuck says what keeps a pod from becoming ready.
 func stuck(pod *corev1.Pod) string {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return "finds no node: " + c.Message
-		}
+	if c := falseCondition(pod, corev1.PodScheduled); c != nil {
+		return "finds no node: " + c.Message
 	}
 	running := len(pod.Status.ContainerStatuses) > 0
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if why := stuckContainer(&status); why != "" {
 			return why
 		}
-		running = running && (status.State.Running != nil || status.State.Terminated != nil)
+		running = running && status.State.Waiting == nil
 	}
-	for _, c := range pod.Status.Conditions {
-		if running && c.Type == corev1.PodReady && c.Status == corev1.ConditionFalse {
-			return "runs and is not ready; look at its readiness probe"
-		}
+	if running && falseCondition(pod, corev1.PodReady) != nil {
+		return "runs and is not ready; look at its readiness probe"
 	}
 	return ""
 }
 
+// falseCondition is a condition of a pod that does not hold; nil when it holds or is not known.
+func falseCondition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i, c := range pod.Status.Conditions {
+		if c.Type == kind && c.Status == corev1.ConditionFalse {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
 // stuckContainer says what keeps a container from running.
 func stuckContainer(status *corev1.ContainerStatus) string {
-	ended := status.State.Terminated
-	if ended == nil {
-		ended = status.LastTerminationState.Terminated
+	if ended := lastEnd(status); ended != nil {
+		return fmt.Sprintf("has a container %s that ends with exit code %d (%s); look at its log", status.Name, ended.ExitCode, ended.Reason)
 	}
 	waits := status.State.Waiting
-	switch {
-	case waits != nil && slices.Contains([]string{"ErrImagePull", "ImagePullBackOff"}, waits.Reason):
-		return fmt.Sprintf("cannot pull image %s", status.Image)
-	case status.State.Running == nil && ended != nil && ended.ExitCode != 0:
-		return fmt.Sprintf("has a container %s that ends with exit code %d (%s); look at its log", status.Name, ended.ExitCode, ended.Reason)
-	case waits == nil || waits.Reason == "" || waits.Reason == "ContainerCreating" || waits.Reason == "PodInitializing":
+	if waits == nil {
 		return ""
-	case waits.Reason == "CrashLoopBackOff":
+	}
+	switch waits.Reason {
+	case "", "ContainerCreating", "PodInitializing":
+		return ""
+	case "ErrImagePull", "ImagePullBackOff":
+		return "cannot pull image " + status.Image
+	case "CrashLoopBackOff":
 		return fmt.Sprintf("has a container %s that does not keep running; look at its log", status.Name)
 	}
 	return fmt.Sprintf("has a container %s that cannot start: %s: %s", status.Name, waits.Reason, waits.Message)
+}
+
+// lastEnd is how a container that does not run ended with an error; nil when it did not.
+func lastEnd(status *corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	for _, state := range []corev1.ContainerState{status.State, status.LastTerminationState} {
+		if status.State.Running == nil && state.Terminated != nil && state.Terminated.ExitCode != 0 {
+			return state.Terminated
+		}
+	}
+	return nil
 }

@@ -46,6 +46,11 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	if w.router, w.target, err = r.routers.For(w.rollout.Namespace, spec); err != nil {
 		return err
 	}
+	return r.readRoutes(ctx, w)
+}
+
+// readRoutes reads the routes; of a Rollout that is being deleted those that can still be put back.
+func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 	observe := func() (trafficrouting.Observed, error) { return w.router.Observe(ctx, w.target) }
 	if w.rollout.DeletionTimestamp != nil {
 		observe = func() (trafficrouting.Observed, error) { return r.usableRoutes(ctx, w) }

@@ -23,6 +23,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -131,11 +132,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	ctx = onBehalfOf(ctx, req.NamespacedName)
 	rollout := &v1alpha1.Rollout{}
 	if err := r.cache.Get(ctx, req.NamespacedName, rollout); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.writes.forget(req.NamespacedName)
-			r.orphans.forget(req.NamespacedName)
-		}
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+		return reconcile.Result{}, r.forget(req.NamespacedName, err)
 	}
 	if rollout.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(rollout, v1alpha1.FinalizerTraffic) {
 		return reconcile.Result{}, nil // what it owns goes with it
@@ -150,6 +147,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if w.snapshot.Leaving != nil {
 		return r.leave(ctx, w)
 	}
+	return r.goOn(ctx, w)
+}
+
+// goOn is one pass over a Rollout that stays.
+func (r *Reconciler) goOn(ctx context.Context, w *world) (reconcile.Result, error) {
 	plan := r.next(w.snapshot)
 	retry, err := r.carryOut(ctx, w, &plan)
 	if err == nil {
@@ -159,6 +161,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return quiet(err)
 	}
 	return reconcile.Result{RequeueAfter: sooner(max(retry, w.retry), w.snapshot.Now, plan.WakeAt)}, nil
+}
+
+// forget drops what is remembered of a Rollout that is gone; the other errors of reading it stay errors.
+func (r *Reconciler) forget(rollout types.NamespacedName, err error) error {
+	if apierrors.IsNotFound(err) {
+		r.writes.forget(rollout)
+		r.orphans.forget(rollout)
+		return nil
+	}
+	return err
 }
 
 // carryOut applies a plan. When the API server refuses a write, the plan becomes one that says so, and is tried again

@@ -46,8 +46,12 @@ func TestRulesBite(t *testing.T) {
 		return r
 	}
 	world := []change{
-		{key: "rollout", obj: state(v1alpha1.StageStepping, 1, 0)}, {key: "v1", obj: set("v1", "1", 5)}, {key: "v2", obj: set("v2", "2", 2)},
-		{key: "web", obj: service("web", "v1")}, {key: "web-standby", obj: service("web-standby", "v2")}, {key: "route", obj: route(0)},
+		{key: "rollout", obj: state(v1alpha1.StageStepping, 1, 0)},
+		{key: "v1", obj: set("v1", "1", 5)},
+		{key: "v2", obj: set("v2", "2", 2)},
+		{key: "web", obj: service("web", "v1")},
+		{key: "web-standby", obj: service("web-standby", "v2")},
+		{key: "route", obj: route(0)},
 	}
 	aborted := change{key: "rollout", obj: state(v1alpha1.StageAborted, 1, 0)}
 	tests := map[string]struct {
