@@ -427,7 +427,9 @@ func (p *pass) ensureStandby() {
 		return
 	}
 	if p.Standby.Leaving {
-		p.why(v1alpha1.ReasonServiceNotFound, "service %s is being deleted; it is created again when it is gone", p.Standby.Name)
+		if len(p.Problems) == 0 { // one of them says it better
+			p.why(v1alpha1.ReasonServiceNotFound, "service %s is being deleted; it is created again when it is gone", p.Standby.Name)
+		}
 		return
 	}
 	revision := p.state.Stable

@@ -83,13 +83,19 @@ func TestAReleaseSaysWhyItsPodsDoNotCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range list.Items {
-		if pod := &list.Items[i]; pod.Spec.Containers[0].Image == imageV2 {
+		pod := &list.Items[i]
+		if pod.Spec.Containers[0].Image == imageV2 {
 			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "no node has room"}}
 			if err := h.base.Status().Update(t.Context(), pod); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	stray := list.Items[0].DeepCopy() // it sorts first, and is of no revision
+	stray.Name, stray.ResourceVersion, stray.OwnerReferences = "a", "", nil
+	stray.Labels[v1alpha1.LabelPodTemplateHash] = h.rollout().Status.State.Candidate
+	stray.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "of somebody else"}}
+	h.make(stray)
 	h.elapse(hinderedAfter)
 	if got, want := h.rollout().Status.Message, "finds no node: no node has room"; !strings.Contains(got, want) {
 		t.Errorf("message %q, want in it %q", got, want)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -41,17 +42,20 @@ func (r *Reconciler) observeHindrance(ctx context.Context, w *world) error {
 	if rev.Available >= rev.Desired || rev.Hindered != "" {
 		return nil
 	}
-	if waited := w.snapshot.Now.Sub(state.ProgressAt.Time); waited < hinderedAfter {
+	switch waited := w.snapshot.Now.Sub(state.ProgressAt.Time); {
+	case waited < hinderedAfter:
 		w.lookAgain(hinderedAfter - waited)
 		return nil
+	case waited < w.snapshot.Spec.Deadline:
+		w.lookAgain(hinderedEvery)
 	}
-	w.lookAgain(hinderedEvery)
+	rs := w.replicaSets[awaited]
 	var list corev1.PodList
 	if err := r.live.List(ctx, &list, client.InNamespace(w.rollout.Namespace), client.Limit(hinderedPods),
-		client.MatchingLabels{v1alpha1.LabelPodTemplateHash: awaited}, client.MatchingLabelsSelector{Selector: selectorOf(w.rollout)}); err != nil {
+		client.MatchingLabels(rs.Spec.Selector.MatchLabels)); err != nil {
 		return fmt.Errorf("listing the pods of %s: %w", awaited, err)
 	}
-	rev.Hindered = hindrance(list.Items)
+	rev.Hindered = hindrance(slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return !metav1.IsControlledBy(&pod, rs) }))
 	return nil
 }
 

@@ -167,11 +167,10 @@ func TestAFirstRolloutPastItsDeadlineIsQuiet(t *testing.T) {
 		}
 		return result.RequeueAfter
 	}
-	var wait time.Duration
 	for range 5 {
-		wait = pass() // no pod comes up, as the world around does not act
+		pass() // no pod comes up, as the world around does not act
 	}
-	h.clock.SetTime(h.clock.Now().Add(wait))
+	h.clock.SetTime(h.clock.Now().Add(v1alpha1.DefaultProgressDeadline))
 	pass()
 	if wait := pass(); wait != 0 {
 		t.Errorf("it is looked at again in %s: %s", wait, h.rollout().Status.Message)
