@@ -80,6 +80,16 @@ func (p *pass) tellOfRefusal() {
 	p.plan.Stalled, p.broken = true, true
 }
 
+// Beside is the plan of a pass whose actions were carried out, and in which something that goes on beside a release was
+// refused, for a reason that a person must mend. The release goes on and says so; at rest it is the problem that is told.
+func Beside(s Snapshot, plan Plan, problem Problem) Plan {
+	if plan.Settled {
+		return Blocked(s, problem)
+	}
+	plan.Why.Message += "; " + problem.sentence()
+	return plan
+}
+
 // act does what the stage asks for. The way back comes before every other write.
 func (p *pass) act() {
 	p.watchRelease()

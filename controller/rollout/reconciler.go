@@ -19,6 +19,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -160,7 +161,7 @@ func (r *Reconciler) goOn(ctx context.Context, w *world) (reconcile.Result, erro
 	if err != nil {
 		return quiet(err)
 	}
-	return reconcile.Result{RequeueAfter: sooner(max(retry, w.retry), w.snapshot.Now, plan.WakeAt)}, nil
+	return reconcile.Result{RequeueAfter: sooner(earlier(retry, w.retry), w.snapshot.Now, plan.WakeAt)}, nil
 }
 
 // forget drops what is remembered of a Rollout that is gone; the other errors of reading it stay errors.
@@ -173,19 +174,32 @@ func (r *Reconciler) forget(rollout types.NamespacedName, err error) error {
 	return err
 }
 
-// carryOut applies a plan. When the API server refuses a write, the plan becomes one that says so, and is tried again
-// after the time that is returned.
+// carryOut applies a plan, and gives the time after which to try again what was refused. A refusal of an action makes the
+// plan one that says so. A refusal of what goes on beside the plan is told beside it, and the release goes on.
 func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan) (time.Duration, error) {
-	err := r.prepare(ctx, w, plan)
-	if err == nil {
-		err = r.apply(ctx, w, plan.Actions)
+	beside := r.prepare(ctx, w, plan)
+	if beside != nil && (creates(plan.Actions) || !errors.As(beside, new(*refused))) {
+		return r.blocked(ctx, w, plan, beside)
 	}
-	if err == nil {
-		err = r.follow(ctx, w, plan.Actions)
+	if err := r.apply(ctx, w, plan.Actions); err != nil {
+		return r.blocked(ctx, w, plan, err)
 	}
-	if err == nil {
-		err = r.keepFinalizer(ctx, w)
+	if beside == nil {
+		beside = r.follow(ctx, w, plan.Actions)
 	}
+	if beside == nil {
+		beside = r.keepFinalizer(ctx, w)
+	}
+	var no *refused
+	if errors.As(beside, &no) {
+		*plan = planner.Beside(w.snapshot, *plan, no.problem)
+		return no.retry, nil
+	}
+	return 0, beside
+}
+
+// blocked makes of a plan that could not be carried out one that says so, if a person must mend what stands in its way.
+func (r *Reconciler) blocked(ctx context.Context, w *world, plan *planner.Plan, err error) (time.Duration, error) {
 	var no *refused
 	if errors.As(err, &no) {
 		*plan = planner.Blocked(w.snapshot, no.problem)
@@ -196,6 +210,17 @@ func (r *Reconciler) carryOut(ctx context.Context, w *world, plan *planner.Plan)
 		return 0, r.recordCollision(ctx, w, taken)
 	}
 	return 0, err
+}
+
+// creates says whether a plan makes something new: only then must what comes before it be done.
+func creates(actions []planner.Action) bool {
+	return slices.ContainsFunc(actions, func(action planner.Action) bool {
+		switch action.(type) {
+		case planner.CreateRevision, planner.CreateStandby:
+			return true
+		}
+		return false
+	})
 }
 
 // prepare does what comes before the actions of a plan. Nothing comes before those that take traffic back.
@@ -221,6 +246,14 @@ func quiet(err error) (reconcile.Result, error) {
 		return reconcile.Result{}, nil
 	}
 	return reconcile.Result{}, err
+}
+
+// earlier is the shorter of two waits, of which 0 is none.
+func earlier(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // sooner is when to look again: at the time the plan asks for, or when a refused write is due.

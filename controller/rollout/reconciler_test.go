@@ -181,3 +181,18 @@ func TestAFirstRolloutPastItsDeadlineIsQuiet(t *testing.T) {
 		t.Errorf("with its pods it is %s: %s", got.Phase, got.Message)
 	}
 }
+
+// Of two reasons to look again the nearer one counts: an abort that was refused must not wait for a Secret to be read.
+func TestEarlier(t *testing.T) {
+	for _, tt := range []struct{ a, b, want time.Duration }{
+		{0, 0, 0},
+		{time.Second, 0, time.Second},
+		{0, time.Second, time.Second},
+		{2 * time.Second, time.Minute, 2 * time.Second},
+		{time.Minute, 2 * time.Second, 2 * time.Second},
+	} {
+		if got := earlier(tt.a, tt.b); got != tt.want {
+			t.Errorf("earlier(%s, %s) = %s, want %s", tt.a, tt.b, got, tt.want)
+		}
+	}
+}

@@ -2,12 +2,15 @@ package rollout
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -136,6 +139,30 @@ func TestMetadataOfARoleSurvivesACrash(t *testing.T) {
 		if diff := cmp.Diff(want, story(h)); diff != "" {
 			t.Fatalf("after a crash at write %d, %s: %s", at, h.writes[at-1], diff)
 		}
+	}
+}
+
+// A policy that keeps the metadata of a role from a ReplicaSet is told of, and holds up no release.
+func TestARefusedRoleHoldsUpNoRelease(t *testing.T) {
+	h := started(t, routed().With(roles), network()...)
+	h.fault = func(_ int, write func() error) error {
+		last := h.writes[len(h.writes)-1]
+		candidate := h.rollout().Status.State.Stage == v1alpha1.StageIdle && strings.HasPrefix(last, "patch *v1.ReplicaSet")
+		if candidate {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "replicasets"}, "web", errors.New("a policy"))
+		}
+		return write()
+	}
+	h.release(imageV2)
+	h.settle()
+	h.command(v1alpha1.ActionPromote, h.rollout().Status.State.Candidate, "1")
+	h.settle()
+	status := h.rollout().Status
+	if status.StableRevision != status.UpdateRevision || status.History[0].Outcome != v1alpha1.OutcomePromoted {
+		t.Errorf("stable is %s of %s: %s", status.StableRevision, status.UpdateRevision, status.Message)
+	}
+	if !strings.Contains(status.Message, "spec.roleMetadata") || !strings.Contains(status.Message, "a policy") {
+		t.Errorf("message %q, want the refusal in it", status.Message)
 	}
 }
 
