@@ -116,19 +116,28 @@ func (r *Reconciler) checkCopy(ctx context.Context, w *world, ref configuration.
 	}}
 }
 
-// explainCopy makes a problem of a copy that the API server refuses. What it says of a Secret is left out: a policy may quote
-// what it refuses.
+// explainCopy makes a problem of a copy of the target that the API server refuses.
 func explainCopy(ref configuration.Reference, o configuration.Object, verb string, err error) error {
+	return explainObject(planner.Problem{Reason: v1alpha1.ReasonConfigurationForbidden, Field: ref.Field + ".name"}, o, verb, err)
+}
+
+// explainRemoval makes a problem of a copy that nobody needs and that the API server keeps.
+func explainRemoval(o configuration.Object, err error) error {
+	return explainObject(planner.Problem{Reason: v1alpha1.ReasonWriteRefused}, o, "delete", err)
+}
+
+// explainObject makes a problem of a refusal that is about a ConfigMap or a Secret. What the API server says of a Secret is left
+// out: a policy may quote what it refuses.
+func explainObject(problem planner.Problem, o configuration.Object, verb string, err error) error {
 	if !refusal(err) {
 		return err
 	}
-	problem := planner.Problem{Reason: v1alpha1.ReasonConfigurationForbidden, Field: ref.Field + ".name"}
-	if ref.Kind != v1alpha1.KindSecret {
+	if o.Kind != v1alpha1.KindSecret {
 		return explainAs(problem, verb+" "+o.String(), err)
 	}
 	problem.Message = fmt.Sprintf("the API server refuses to %s %s (%s): look at the quotas and policies of the namespace, and whether "+
 		"the controller has the role %s there", verb, o, apierrors.ReasonForError(err), secretsRole)
-	return &refused{problem: problem}
+	return &refused{problem: problem, retry: refusedWait}
 }
 
 // followConfiguration makes copies of the target that somebody has deleted, and deletes copies that no revision reads any
@@ -183,16 +192,17 @@ func (r *Reconciler) restoreCopies(ctx context.Context, w *world) error {
 // collect deletes the copy of a content, if it is ours. Where Secrets may not be read any more it stays, and goes with the
 // Rollout.
 func (r *Reconciler) collect(ctx context.Context, w *world, o configuration.Object, hash string) error {
-	metadata, err := r.metadataOf(ctx, w, configuration.CopyOf(o, w.rollout.Name, hash))
+	duplicate := configuration.CopyOf(o, w.rollout.Name, hash)
+	metadata, err := r.metadataOf(ctx, w, duplicate)
 	if err == nil {
 		err = r.removeCopy(ctx, w, metadata)
 	}
 	if apierrors.IsForbidden(err) {
-		log.FromContext(ctx).V(1).Info("a copy that is not needed cannot be deleted", "kind", o.Kind, "name", metadata.Name)
+		log.FromContext(ctx).V(1).Info("a copy that is not needed cannot be deleted", "kind", o.Kind, "name", duplicate.Name)
 		return nil
 	}
 	if client.IgnoreNotFound(err) != nil {
-		return err
+		return explainRemoval(duplicate, err)
 	}
 	if w.configuration.collected == nil {
 		w.configuration.collected = map[configuration.Object]map[string]bool{}
@@ -223,12 +233,13 @@ func (r *Reconciler) collectByLabel(ctx context.Context, w *world, inUse map[con
 	}
 	for i := range list.Items {
 		found := &list.Items[i]
-		if needed[configuration.Object{Kind: v1alpha1.KindConfigMap, Name: found.Name}.Key()] {
+		duplicate := configuration.Object{Kind: v1alpha1.KindConfigMap, Name: found.Name}
+		if needed[duplicate.Key()] {
 			continue
 		}
 		found.SetGroupVersionKind(newMetadata(v1alpha1.KindConfigMap).GroupVersionKind())
 		if err := r.removeCopy(ctx, w, found); err != nil {
-			return err
+			return explainRemoval(duplicate, err)
 		}
 	}
 	return nil

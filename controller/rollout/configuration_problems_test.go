@@ -75,6 +75,31 @@ func TestACopyThatIsDeletedComesBack(t *testing.T) {
 	}
 }
 
+// A policy that keeps a copy which nobody needs is told of, and an abort is carried out and recorded all the same.
+func TestACopyThatMayNotBeDeleted(t *testing.T) {
+	h := startedConfigured(t)
+	h.greet("good day")
+	candidate := h.rollout().Status.State.Candidate
+	h.make(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		Name: "web-config-web-left", Labels: map[string]string{v1alpha1.LabelRollout: "web"},
+	}})
+	h.fault = func(_ int, write func() error) error {
+		if strings.HasPrefix(h.writes[len(h.writes)-1], "delete ") {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "web-config-web-left", errors.New("policy: keep"))
+		}
+		return write()
+	}
+	h.settle()
+	h.wantStalled(v1alpha1.ReasonWriteRefused, []string{"delete ConfigMap web-config-web-left", "policy: keep"})
+	h.command(v1alpha1.ActionAbort, candidate, "1")
+	h.settle()
+	h.elapse(time.Minute)
+	status := h.rollout().Status
+	if status.LastCommand == nil || status.LastCommand.ID != "1" || status.State.Stage != v1alpha1.StageAborted || h.weight() != 0 {
+		t.Errorf("the abort is answered by %v; stage %q, weight %d: %s", status.LastCommand, status.State.Stage, h.weight(), status.Message)
+	}
+}
+
 // An object of somebody else with the name of a copy is left alone, and told of.
 func TestACopyOfSomebodyElse(t *testing.T) {
 	h := startedConfigured(t)
