@@ -36,17 +36,11 @@ func atPeace(w *World, _ *subject, _ *truth) string {
 	for _, p := range w.processes {
 		p.wakeAll()
 	}
-	for w.turn() {
-		if w.turns > mostTurns {
-			return "it does not end"
-		}
-	}
+	ends := w.turnsOut()
 	w.boot()
 	defer func() { w.processes = w.processes[:len(w.processes)-1] }()
-	for w.turn() {
-		if w.turns > mostTurns {
-			return "it does not end"
-		}
+	if !w.turnsOut() || !ends {
+		return "it does not end"
 	}
 	switch {
 	case w.Server.version != version:
@@ -55,6 +49,16 @@ func atPeace(w *World, _ *subject, _ *truth) string {
 		return fmt.Sprintf("at rest the API server was asked %d times", w.reads-reads)
 	}
 	return ""
+}
+
+// turnsOut takes turns until nothing is due, and says whether that came about.
+func (w *World) turnsOut() bool {
+	for w.turn() {
+		if w.turns > mostTurns {
+			return false
+		}
+	}
+	return true
 }
 
 // reading says whether a restart is under way, for which pods are counted.
