@@ -40,7 +40,7 @@ type ImageChange struct {
 func SetImages(ctx context.Context, c Client, key client.ObjectKey, images []Image) ([]ImageChange, error) {
 	var changes []ImageChange
 	attempt := func() error {
-		return editTemplate(ctx, c, key, func(r *v1alpha1.Rollout) (client.Patch, error) {
+		return editTemplate(ctx, c, key, func(_, r *v1alpha1.Rollout) (client.Patch, error) {
 			patch, planned, err := imagePatch(r, images)
 			if err != nil {
 				return nil, err

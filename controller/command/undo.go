@@ -16,33 +16,76 @@ import (
 // was aborted, and otherwise the newest earlier revision that was promoted.
 const Previous int64 = 0
 
-// Undo puts the pod template of an earlier revision back into the spec, pins the ConfigMaps and Secrets that are part of it to
-// the content that they had, and returns that revision. The Rollout must not
-// change between the look and the patch, so that nobody's edit is undone unseen.
+// Undo puts the pod template of an earlier revision back, pins the ConfigMaps and Secrets that are part of it to the content that
+// they had, and returns that revision. The object with the template must not change between the look and the patch, so that
+// nobody's edit is undone unseen. When that is a Deployment the contents are pinned in the Rollout first: so the earlier template
+// is never released with a later content.
 func Undo(ctx context.Context, c Client, key client.ObjectKey, number int64) (Revision, error) {
-	var target Revision
-	err := editTemplate(ctx, c, key, func(r *v1alpha1.Rollout) (client.Patch, error) {
-		revisions, err := Revisions(ctx, c, r)
-		if err != nil {
-			return nil, err
-		}
-		target, err = Pick(r, revisions, number)
-		if err != nil {
-			return nil, err
-		}
-		content := pins(r, target)
-		if bytes.Equal(target.Template, r.Spec.Template.Raw) && len(content) == 0 {
-			return nil, alreadyThere(r, target)
-		}
-		return jsonPatch(append([]operation{
-			{Op: "replace", Path: "/metadata/resourceVersion", Value: r.ResourceVersion},
-			{Op: "replace", Path: "/spec/template", Value: target.Template},
-		}, content...))
-	})
-	if err != nil {
+	u := undoing{client: c, number: number}
+	change := func(stored, r *v1alpha1.Rollout) (client.Patch, error) { return u.change(ctx, stored, r) }
+	if err := editTemplate(ctx, c, key, change); err != nil {
 		return Revision{}, err
 	}
-	return target, nil
+	return u.target, nil
+}
+
+// undoing is an undo under way.
+type undoing struct {
+	client Client
+	number int64
+	target Revision
+	// pinned says that the contents of the target are pinned in the Rollout of a Deployment: there is no other choice then.
+	pinned bool
+}
+
+// change is the patch that puts the template back, of the object that has it.
+func (u *undoing) change(ctx context.Context, stored, r *v1alpha1.Rollout) (client.Patch, error) {
+	if err := u.choose(ctx, r); err != nil {
+		return nil, err
+	}
+	content := pins(r, u.target)
+	if bytes.Equal(u.target.Template, r.Spec.Template.Raw) && len(content) == 0 && !u.pinned {
+		return nil, alreadyThere(r, u.target)
+	}
+	if stored.Spec.WorkloadRef != nil {
+		if err := u.pin(ctx, stored, content); err != nil {
+			return nil, err
+		}
+		content = nil
+	}
+	return unlessChanged(r, append([]operation{{Op: "replace", Path: "/spec/template", Value: u.target.Template}}, content...))
+}
+
+// choose picks the revision to go back to.
+func (u *undoing) choose(ctx context.Context, r *v1alpha1.Rollout) error {
+	if u.pinned {
+		return nil
+	}
+	revisions, err := Revisions(ctx, u.client, r)
+	if err != nil {
+		return err
+	}
+	u.target, err = Pick(r, revisions, u.number)
+	return err
+}
+
+// pin pins the contents of the target in a Rollout whose template is elsewhere.
+func (u *undoing) pin(ctx context.Context, stored *v1alpha1.Rollout, content []operation) error {
+	if len(content) == 0 {
+		return nil
+	}
+	patch, err := unlessChanged(stored, content)
+	if err != nil {
+		return err
+	}
+	err = u.client.Patch(ctx, stored, patch, client.FieldOwner(FieldManager))
+	u.pinned = err == nil
+	return err
+}
+
+// unlessChanged is a patch that is good only for the version of the object that was seen.
+func unlessChanged(r *v1alpha1.Rollout, operations []operation) (client.Patch, error) {
+	return jsonPatch(append([]operation{{Op: "replace", Path: "/metadata/resourceVersion", Value: r.ResourceVersion}}, operations...))
 }
 
 // Pick chooses the revision to go back to from all revisions of a Rollout, the newest first. The error is a *Refusal when

@@ -51,9 +51,11 @@ func Selector(r *v1alpha1.Rollout) (labels.Selector, error) {
 	return metav1.LabelSelectorAsSelector(r.Spec.Selector)
 }
 
-// editTemplate is edit for changes of the template, which may be in a Deployment: change sees the Rollout with its template,
-// and as the version of the object that it is written to.
-func editTemplate(ctx context.Context, c Client, key client.ObjectKey, change func(*v1alpha1.Rollout) (client.Patch, error)) error {
+// editTemplate is edit for changes of the template, which may be in a Deployment: change sees the Rollout as it is stored, and
+// the Rollout with its template, as the version of the object that it is written to.
+func editTemplate(ctx context.Context, c Client, key client.ObjectKey,
+	change func(stored, resolved *v1alpha1.Rollout) (client.Patch, error),
+) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		rollout := &v1alpha1.Rollout{}
 		if err := c.Get(ctx, key, rollout); err != nil {
@@ -67,7 +69,7 @@ func editTemplate(ctx context.Context, c Client, key client.ObjectKey, change fu
 			return err
 		}
 		resolved.ResourceVersion = holder.GetResourceVersion()
-		patch, err := change(resolved)
+		patch, err := change(rollout, resolved)
 		if err != nil || patch == nil {
 			return err
 		}

@@ -1,12 +1,14 @@
 package command_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
@@ -72,6 +74,84 @@ func TestTheTemplateOfADeploymentIsChangedThere(t *testing.T) {
 	}
 	if got := imageOf(t, c); got != "shop/web:v1" {
 		t.Errorf("after the undo the Deployment has %s", got)
+	}
+}
+
+// undoable is what an undo of a Rollout with a Deployment and configuration has to do with: the revision to go back to was made
+// with another content of the ConfigMap web than the one that the controller has seen since.
+func undoable(tracked *v1alpha1.Configuration) []client.Object {
+	rollout, deployment, earlier := referring()
+	rollout.Spec.Configuration = tracked
+	rollout.Status.Configuration = []v1alpha1.ConfigurationStatus{{Kind: v1alpha1.KindConfigMap, Name: "web", Hash: "h2"}}
+	earlier.Annotations[v1alpha1.AnnotationConfiguration] = `{"ConfigMap/web":"h1"}`
+	return []client.Object{rollout, deployment, earlier}
+}
+
+func TestUndoPinsTheContentInTheRolloutOfADeployment(t *testing.T) {
+	for name, tracked := range map[string]*v1alpha1.Configuration{
+		"tracked":     {ConfigMaps: []v1alpha1.ConfigurationReference{{Name: "web"}}},
+		"not tracked": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var patched []string
+			c := server(t, interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch,
+				opts ...client.PatchOption,
+			) error {
+				patched = append(patched, object.GetObjectKind().GroupVersionKind().Kind)
+				return c.Patch(ctx, object, patch, opts...)
+			}}, undoable(tracked)...)
+			if _, err := command.Undo(t.Context(), c, web(), 1); err != nil {
+				t.Fatal(err)
+			}
+			if got := imageOf(t, c); got != "shop/web:v1" {
+				t.Errorf("the Deployment has %s", got)
+			}
+			if got := get(t, c).Spec.Configuration; got == nil || len(got.ConfigMaps) != 1 || got.ConfigMaps[0].Version != "h1" {
+				t.Errorf("the Rollout has %+v, want the version h1", got)
+			}
+			if len(patched) != 2 || patched[1] != "Deployment" {
+				t.Errorf("patched %v, want the Rollout first, and then the Deployment", patched)
+			}
+		})
+	}
+}
+
+// An undo that was cut short between its two writes, or that a conflict stopped there, is repeated to its end.
+func TestUndoOfADeploymentGoesOnWhereItWasCutShort(t *testing.T) {
+	cut := errors.New("the connection is gone")
+	for name, tc := range map[string]struct {
+		fault error
+		want  error
+	}{
+		"cut short":  {fault: cut, want: cut},
+		"a conflict": {fault: apierrors.NewConflict(appsv1.Resource("deployments"), "web", errors.New("somebody was faster"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failed := false
+			c := server(t, interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch,
+				opts ...client.PatchOption,
+			) error {
+				if object.GetObjectKind().GroupVersionKind().Kind == "Deployment" && !failed {
+					failed = true
+					return tc.fault
+				}
+				return c.Patch(ctx, object, patch, opts...)
+			}}, undoable(&v1alpha1.Configuration{ConfigMaps: []v1alpha1.ConfigurationReference{{Name: "web"}}})...)
+			if _, err := command.Undo(t.Context(), c, web(), 1); !errors.Is(err, tc.want) {
+				t.Fatalf("got %v, want %v", err, tc.want)
+			}
+			if tc.want != nil {
+				if _, err := command.Undo(t.Context(), c, web(), 1); err != nil {
+					t.Fatalf("and then %v", err)
+				}
+			}
+			if got := imageOf(t, c); got != "shop/web:v1" {
+				t.Errorf("the Deployment has %s", got)
+			}
+			if got := get(t, c).Spec.Configuration.ConfigMaps; len(got) != 1 || got[0].Version != "h1" {
+				t.Errorf("the Rollout has %+v, want the version h1", got)
+			}
+		})
 	}
 }
 
