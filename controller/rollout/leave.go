@@ -21,9 +21,23 @@ import (
 // A Rollout that moves traffic has a finalizer, so that Services and routes can be put back before it is gone. Nothing
 // that a person would have to mend holds its deletion up.
 
-// keepFinalizer puts the finalizer on a Rollout with Services, and takes it off one whose spec names none any more.
+// needsFinalizer says whether something would be left behind that only we can put back. Services that an older Rollout
+// moves are put back by that one.
+func (w *world) needsFinalizer() bool {
+	services, status := w.rollout.Spec.Services, w.rollout.Status.Workload
+	switch {
+	case services != nil && !w.claimed[services.Active]:
+		return true
+	case w.reference == nil:
+		return false
+	}
+	scales := w.reference.ScaleDown != "" && w.reference.ScaleDown != v1alpha1.WorkloadScaleDownNever
+	return scales || status != nil && status.Replicas != nil
+}
+
+// keepFinalizer puts the finalizer on a Rollout that needs it, and takes it off one that does not any more.
 func (r *Reconciler) keepFinalizer(ctx context.Context, w *world) error {
-	has, wants := controllerutil.ContainsFinalizer(w.rollout, v1alpha1.FinalizerTraffic), w.rollout.Spec.Services != nil
+	has, wants := controllerutil.ContainsFinalizer(w.rollout, v1alpha1.FinalizerTraffic), w.needsFinalizer()
 	if has == wants || !wants && w.snapshot.State.Stage != v1alpha1.StageIdle {
 		return nil
 	}
@@ -152,6 +166,23 @@ func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting
 	all := trafficrouting.Observed{Accepted: true}
 	var usable []v1alpha1.RouteReference
 	for _, ref := range w.target.Routes {
+	w.leaveClaimed()
+}
+
+// leaveClaimed makes Services that another Rollout moves, and with the active one the routes, look as if they were not
+// there: they are not ours to put back.
+func (w *world) leaveClaimed() {
+	services := w.rollout.Spec.Services
+	if services == nil {
+		return
+	}
+	if w.claimed[services.Active] {
+		w.snapshot.Active.Found, w.snapshot.Leaving.Referred = false, false
+		w.snapshot.Route = planner.Route{Accepted: true}
+	}
+	if w.claimed[services.StandbyName()] {
+		w.snapshot.Standby.Found = false
+	}
 		one := w.target
 		one.Routes = []v1alpha1.RouteReference{ref}
 		observed, err := w.router.Observe(ctx, one)

@@ -34,6 +34,8 @@ type world struct {
 	orphans []*appsv1.ReplicaSet
 	// active and standby are the Services; nil when they do not exist or the spec names none.
 	active, standby *corev1.Service
+	// claimed are those of its Services that another Rollout moves.
+	claimed map[string]bool
 	// pods of the Rollout by revision, while a restart is asked for.
 	pods map[string][]corev1.Pod
 	// runs are all AnalysisRuns of the Rollout, the newest first.

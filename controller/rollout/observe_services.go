@@ -128,6 +128,8 @@ func servesNow(e discoveryv1.Endpoint) bool {
 // claimant is the name of an older Rollout that names one of our Services; empty when there is none. The older one
 // keeps them, so that a mistake in a new Rollout does not stop one that works.
 func (r *Reconciler) claimant(ctx context.Context, w *world) (string, error) {
+	claimant := ""
+	w.claimed = map[string]bool{}
 	for _, name := range servicesOf(w.rollout) {
 		var list v1alpha1.RolloutList
 		if err := r.cache.List(ctx, &list, client.InNamespace(w.rollout.Namespace),
@@ -135,12 +137,24 @@ func (r *Reconciler) claimant(ctx context.Context, w *world) (string, error) {
 			return "", fmt.Errorf("listing Rollouts of Service %s: %w", name, err)
 		}
 		for i := range list.Items {
-			if other := &list.Items[i]; other.DeletionTimestamp == nil && olderThan(other, w.rollout) {
-				return other.Name, nil
+			switch other := &list.Items[i]; {
+			case other.DeletionTimestamp != nil || other.Name == w.rollout.Name:
+			case olderThan(other, w.rollout):
+				claimant, w.claimed[name] = cmp.Or(claimant, other.Name), true
+			case w.taken():
+				w.claimed[name] = true
 			}
 		}
 	}
-	return "", nil
+	return claimant, nil
+}
+
+// taken says whether somebody else moves the active Service already, while we are being deleted: it selects a revision
+// that is none of ours.
+func (w *world) taken() bool {
+	hash := w.snapshot.Active.Revision
+	_, ours := w.replicaSets[hash]
+	return w.rollout.DeletionTimestamp != nil && hash != "" && !ours
 }
 
 // olderThan says whether one object was created before another; of two created in one second, the smaller UID decides.

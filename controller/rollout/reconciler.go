@@ -212,11 +212,12 @@ func (r *Reconciler) blocked(ctx context.Context, w *world, plan *planner.Plan, 
 	return 0, err
 }
 
-// creates says whether a plan makes something new: only then must what comes before it be done.
+// creates says whether a plan makes something new, or takes pods from a workload, which only a finalizer brings back: only
+// then must what comes before it be done.
 func creates(actions []planner.Action) bool {
 	return slices.ContainsFunc(actions, func(action planner.Action) bool {
 		switch action.(type) {
-		case planner.CreateRevision, planner.CreateStandby:
+		case planner.CreateRevision, planner.CreateStandby, planner.ScaleWorkload:
 			return true
 		}
 		return false
@@ -228,7 +229,7 @@ func (r *Reconciler) prepare(ctx context.Context, w *world, plan *planner.Plan) 
 	if plan.State.Stage == v1alpha1.StageRetreating {
 		return nil
 	}
-	if err := r.adopt(ctx, w); err != nil || w.rollout.Spec.Services == nil {
+	if err := r.adopt(ctx, w); err != nil || !w.needsFinalizer() {
 		return err
 	}
 	return r.keepFinalizer(ctx, w)
