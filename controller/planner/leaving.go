@@ -31,6 +31,7 @@ const leavingPatience = time.Minute
 func (p *pass) leave() {
 	p.Spec.Paused = false // the hold is over with the Rollout
 	hurry := p.outOfPatience()
+	p.plan.Hurried = hurry
 	if !p.bringsWorkloadBack() && !hurry {
 		return
 	}

@@ -32,6 +32,8 @@ type Plan struct {
 	Command *v1alpha1.CommandStatus
 	// Left says that nothing of the Rollout is left in Services and routes, so that it may be deleted.
 	Left bool
+	// Hurried says that the deletion of the Rollout has waited long enough: what can be done is to be done at once.
+	Hurried bool
 	// WorkloadBefore is how many pods the Workload asked for before it was scaled down, to be persisted.
 	WorkloadBefore *int32
 	// Record is the release that ended in this pass; nil when none did.

@@ -18,8 +18,9 @@ import (
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
-// A Rollout that moves traffic has a finalizer, so that Services and routes can be put back before it is gone. Nothing
-// that a person would have to mend holds its deletion up.
+// A Rollout that moves traffic, or takes the pods of its workload away, has a finalizer, so that Services, routes and the
+// workload can be put back before it is gone. What a person would have to mend holds its deletion up until patience is
+// over, and no longer.
 
 // needsFinalizer says whether something would be left behind that only we can put back. Services that an older Rollout
 // moves are put back by that one.
@@ -73,7 +74,10 @@ func (r *Reconciler) leave(ctx context.Context, w *world) (reconcile.Result, err
 	err := r.apply(ctx, w, plan.Actions)
 	var barred *refused
 	if errors.As(err, &barred) {
-		r.emit(w.rollout, planner.Event{Warning: true, Reason: barred.problem.Reason, Message: barred.problem.Message})
+		if !plan.Hurried {
+			return r.askAgain(ctx, w, plan, barred)
+		}
+		r.emit(w.rollout, warning(barred))
 		plan, err = r.force(ctx, w)
 	}
 	switch {
@@ -91,7 +95,26 @@ func (r *Reconciler) leave(ctx context.Context, w *world) (reconcile.Result, err
 	return reconcile.Result{RequeueAfter: sooner(w.retry, w.snapshot.Now, plan.WakeAt)}, nil
 }
 
-// force does what can be done when the API server refuses one of the writes: each of the last ones on its own.
+// askAgain tells of a write that the API server refuses, and tries it again later. Of the plan nothing else is recorded: it
+// has not been carried out.
+func (r *Reconciler) askAgain(ctx context.Context, w *world, plan planner.Plan, barred *refused) (reconcile.Result, error) {
+	plan.State, plan.Events, plan.Stalled = w.snapshot.State, nil, true
+	plan.Why = planner.Why{Reason: barred.problem.Reason, Message: "the rollout is being deleted: " + barred.problem.Message}
+	if w.snapshot.LastMessage != plan.Why.Message {
+		plan.Events = []planner.Event{warning(barred)}
+	}
+	if err := r.record(ctx, w, plan); err != nil {
+		return quiet(err)
+	}
+	return reconcile.Result{RequeueAfter: sooner(barred.retry, w.snapshot.Now, plan.WakeAt)}, nil
+}
+
+func warning(barred *refused) planner.Event {
+	return planner.Event{Warning: true, Reason: barred.problem.Reason, Message: barred.problem.Message}
+}
+
+// force does what can be done when patience is over and the API server still refuses one of the writes: each of the last
+// ones on its own.
 func (r *Reconciler) force(ctx context.Context, w *world) (planner.Plan, error) {
 	w.snapshot.Leaving.Forced = true
 	w.target.Versions = nil
@@ -123,6 +146,10 @@ func (w *world) pretend(action planner.Action) {
 		w.snapshot.Route.Weight = a.Tenths
 	case planner.DetachStandby:
 		w.snapshot.Leaving.Referred = false
+	case planner.ScaleWorkload:
+		w.snapshot.Workload.Replicas = a.Replicas
+	case planner.StopAnalysis:
+		w.snapshot.Analyses = slices.DeleteFunc(w.snapshot.Analyses, func(run planner.Analysis) bool { return run.Name == a.Name })
 	}
 }
 
@@ -139,6 +166,23 @@ func (w *world) observeLeaving() {
 		leaving.Orphan = leaving.Orphan || !metav1.IsControlledBy(rs, w.rollout)
 	}
 	w.snapshot.Leaving = leaving
+	w.leaveClaimed()
+}
+
+// leaveClaimed makes Services that another Rollout moves, and with the active one the routes, look as if they were not
+// there: they are not ours to put back.
+func (w *world) leaveClaimed() {
+	services := w.rollout.Spec.Services
+	if services == nil {
+		return
+	}
+	if w.claimed[services.Active] {
+		w.snapshot.Active.Found, w.snapshot.Leaving.Referred = false, false
+		w.snapshot.Route = planner.Route{Accepted: true}
+	}
+	if w.claimed[services.StandbyName()] {
+		w.snapshot.Standby.Found = false
+	}
 }
 
 // madeStandby says whether the standby Service is one that we made and that nobody owns any more, as the pods are to stay.
@@ -166,23 +210,6 @@ func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting
 	all := trafficrouting.Observed{Accepted: true}
 	var usable []v1alpha1.RouteReference
 	for _, ref := range w.target.Routes {
-	w.leaveClaimed()
-}
-
-// leaveClaimed makes Services that another Rollout moves, and with the active one the routes, look as if they were not
-// there: they are not ours to put back.
-func (w *world) leaveClaimed() {
-	services := w.rollout.Spec.Services
-	if services == nil {
-		return
-	}
-	if w.claimed[services.Active] {
-		w.snapshot.Active.Found, w.snapshot.Leaving.Referred = false, false
-		w.snapshot.Route = planner.Route{Accepted: true}
-	}
-	if w.claimed[services.StandbyName()] {
-		w.snapshot.Standby.Found = false
-	}
 		one := w.target
 		one.Routes = []v1alpha1.RouteReference{ref}
 		observed, err := w.router.Observe(ctx, one)
