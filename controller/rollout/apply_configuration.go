@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -193,6 +194,9 @@ func (r *Reconciler) restoreCopies(ctx context.Context, w *world) error {
 // Rollout.
 func (r *Reconciler) collect(ctx context.Context, w *world, o configuration.Object, hash string) error {
 	duplicate := configuration.CopyOf(o, w.rollout.Name, hash)
+	if w.namesItself(duplicate) {
+		return nil
+	}
 	metadata, err := r.metadataOf(ctx, w, duplicate)
 	if err == nil {
 		err = r.removeCopy(ctx, w, metadata)
@@ -234,7 +238,7 @@ func (r *Reconciler) collectByLabel(ctx context.Context, w *world, inUse map[con
 	for i := range list.Items {
 		found := &list.Items[i]
 		duplicate := configuration.Object{Kind: v1alpha1.KindConfigMap, Name: found.Name}
-		if needed[duplicate.Key()] {
+		if needed[duplicate.Key()] || w.namesItself(duplicate) {
 			continue
 		}
 		found.SetGroupVersionKind(newMetadata(v1alpha1.KindConfigMap).GroupVersionKind())
@@ -253,4 +257,37 @@ func (r *Reconciler) removeCopy(ctx context.Context, w *world, found *metav1.Par
 		return nil
 	}
 	return r.remove(ctx, found)
+}
+
+// namesItself says whether a template names a copy by the copy's own name, as one does that was taken from a ReplicaSet. While
+// there is a template that is not known, each of them may.
+func (w *world) namesItself(duplicate configuration.Object) bool {
+	c := &w.configuration
+	if c.named == nil {
+		c.named, c.unread = map[configuration.Object]bool{}, false
+		w.readNames(w.rollout.Spec.Template.Raw, nil)
+		for _, rs := range w.orphans {
+			w.readNames([]byte(rs.Annotations[v1alpha1.AnnotationTemplate]), rs)
+		}
+		for _, rs := range w.replicaSets {
+			w.readNames([]byte(rs.Annotations[v1alpha1.AnnotationTemplate]), rs)
+		}
+	}
+	return c.unread || c.named[duplicate]
+}
+
+// readNames notes what a template names, with the copies that its ReplicaSet was made with.
+func (w *world) readNames(template []byte, rs *appsv1.ReplicaSet) {
+	var err error
+	if rs != nil {
+		template, err = configuration.WithVersions(w.rollout.Name, template, v1alpha1.ConfigurationVersions(rs))
+	}
+	uses, usesErr := configuration.Uses(template)
+	if err != nil || usesErr != nil {
+		w.configuration.unread = true
+		return
+	}
+	for _, use := range uses {
+		w.configuration.named[use.Object] = true
+	}
 }

@@ -8,10 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -97,6 +99,40 @@ func TestACopyThatMayNotBeDeleted(t *testing.T) {
 	status := h.rollout().Status
 	if status.LastCommand == nil || status.LastCommand.ID != "1" || status.State.Stage != v1alpha1.StageAborted || h.weight() != 0 {
 		t.Errorf("the abort is answered by %v; stage %q, weight %d: %s", status.LastCommand, status.State.Stage, h.weight(), status.Message)
+	}
+}
+
+// A template that names a copy by its own name, as that of a Deployment does which took the pods of a Rollout, keeps the copy: of
+// the ConfigMap and of the Secret, also when the revision that they were made for is gone.
+func TestACopyThatATemplateNamesStays(t *testing.T) {
+	h := startedConfigured(t)
+	copies := h.copies()
+	names := strings.NewReplacer("web-config", strings.TrimPrefix(copies[0], "ConfigMap "), "database", strings.TrimPrefix(copies[1], "Secret "))
+	for i, image := range []string{imageV2, imageV3} {
+		h.edit(func(r *v1alpha1.Rollout) {
+			r.Spec.Configuration, r.Spec.RevisionHistoryLimit = nil, ptr.To[int32](0)
+			r.Spec.Template.Raw = []byte(strings.ReplaceAll(names.Replace(configuredTemplate()), imageV1, image))
+		})
+		h.settle()
+		h.promoteFull(fmt.Sprint(i))
+	}
+	if sets := h.listReplicaSets(); len(sets) != 1 || v1alpha1.ConfigurationVersions(&sets[0]) != nil {
+		t.Fatalf("%d ReplicaSets, want the last one only", len(sets))
+	}
+	if diff := cmp.Diff(copies, h.copies()); diff != "" {
+		t.Errorf("copies (-want +got):\n%s", diff)
+	}
+	if reads := h.countReads(); len(h.since(h.settle)) > 0 || len(*reads) > 0 {
+		t.Errorf("at rest it reads %v", *reads)
+	}
+	h.edit(func(r *v1alpha1.Rollout) { r.Spec.Template.Raw = routed().Obj().Spec.Template.Raw })
+	h.settle()
+	if diff := cmp.Diff(copies, h.copies()); diff != "" {
+		t.Errorf("copies while stable names them (-want +got):\n%s", diff)
+	}
+	h.promoteFull("last")
+	if left := h.copies(); len(left) > 0 {
+		t.Errorf("%v, which no template names, are still there", left)
 	}
 }
 

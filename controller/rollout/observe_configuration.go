@@ -45,6 +45,9 @@ type settings struct {
 	hashes, versions map[configuration.Object]string
 	// unknown says that it is not known what template to run.
 	unknown bool
+	// named is what templates name, read when a copy is about to be deleted, and unread says that one of them is not known.
+	named  map[configuration.Object]bool
+	unread bool
 	// collected are the copies that were deleted in this pass.
 	collected map[configuration.Object]map[string]bool
 }
