@@ -92,7 +92,11 @@ func TestACopyThatMayNotBeDeleted(t *testing.T) {
 		return write()
 	}
 	h.settle()
-	h.wantStalled(v1alpha1.ReasonWriteRefused, []string{"delete ConfigMap web-config-web-left", "policy: keep"})
+	for _, want := range []string{"delete ConfigMap web-config-web-left", "policy: keep"} {
+		if got := h.rollout().Status.Message; !strings.Contains(got, want) {
+			t.Errorf("%q does not stand in %q", want, got)
+		}
+	}
 	h.command(v1alpha1.ActionAbort, candidate, "1")
 	h.settle()
 	h.elapse(time.Minute)
