@@ -430,3 +430,23 @@ func TestB18ARestartInMidReleaseCostsNoAvailability(t *testing.T) {
 		"none while pods move between sizes": {restarting(behindOneService(1), serving("v1", 1, 4), serving("v2", 2, 1)), "scale v1 to 3 pods"},
 	})
 }
+
+// The way back from a candidate that the active Service selects already takes a stable that has shrunk: the traffic goes
+// back as fast as its pods can take it, and does not wait for the last of them.
+func TestB05AShrunkenStableTakesTrafficBackBitByBit(t *testing.T) {
+	for ready, want := range map[int32]string{
+		0: "", 1: "set the weight of standby to 25%", 3: "set the weight of standby to 75%", 4: "set the weight of standby to 100%",
+	} {
+		s := inStage(v1alpha1.StageRetreating)
+		s.Spec.Proportional, s.Spec.Replicas = true, 4
+		s.State.Reason = v1alpha1.ReasonAborted
+		s.Revisions[0].Desired, s.Revisions[0].Ready, s.Revisions[0].Available = 4, ready, ready
+		s.Revisions[1].Desired, s.Revisions[1].Ready, s.Revisions[1].Available = 4, 4, 4
+		s.Active.Revision, s.Active.Endpoints = "v2", []Endpoints{{Revision: "v2", Ready: 4}}
+		s.Standby.Revision, s.Standby.Endpoints = "v1", []Endpoints{{Revision: "v1", Ready: ready}}
+		s.Route = Route{Weight: 0, Accepted: true}
+		if got := Next(s).String(); got != want {
+			t.Errorf("with %d pods of stable ready: %q, want %q", ready, got, want)
+		}
+	}
+}

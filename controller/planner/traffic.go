@@ -308,23 +308,23 @@ func (p *pass) forgotten(hash string) bool {
 
 // raise gives all weight to the standby Service, which selects the wanted revision.
 func (p *pass) raise(hash string, d demand) {
-	needed, r := max(d.ready, p.one()), p.revision(hash)
-	if d.urgent && p.Spec.Proportional {
-		needed = p.Spec.Replicas
-	}
+	needed, weight, r := max(d.ready, p.one()), FullWeight, p.revision(hash)
 	ready := min(p.Standby.ready(hash), r.Desired, r.Ready)
+	if d.urgent && p.Spec.Proportional {
+		weight = carries(p.Spec.Replicas, ready) // stable has shrunk: it takes what it can, and the rest as its pods come
+	}
 	switch {
 	case p.Route.Weight == FullWeight:
 		p.why(v1alpha1.ReasonWaitingForRoute, "weight 100%% waits for every gateway to accept the route, and to settle")
 	case p.Spec.Paused && !d.urgent:
 		p.hold(v1alpha1.ReasonPaused, "spec.paused holds revision %s; unset it to go on", hash)
-	case ready < needed || p.Standby.others(hash) > 0:
+	case ready < needed || p.Standby.others(hash) > 0 || weight <= p.Route.Weight:
 		p.state.EndpointsAt = metav1.MicroTime{}
 		p.why(v1alpha1.ReasonWaitingForEndpoints, "service %s has %d of %d ready endpoints of %s, and %d of other pods",
 			p.Standby.Name, ready, needed, hash, p.Standby.others(hash))
 	case !d.urgent && !p.heard():
 	default:
-		p.setWeight(FullWeight)
+		p.setWeight(weight)
 	}
 }
 
