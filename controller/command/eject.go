@@ -78,7 +78,7 @@ func (t Takeover) ejectReference(ctx context.Context, r *v1alpha1.Rollout) error
 			if err := t.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
 				return err
 			}
-			if err := checkEjection(r); err != nil {
+			if err := checkReference(r); err != nil {
 				return err
 			}
 			return t.remove(ctx, r, metav1.DeletePropagationBackground)
@@ -116,6 +116,18 @@ func checkEjection(r *v1alpha1.Rollout) error {
 	case r.Status.AvailableReplicas < ptr.Deref(r.Spec.Replicas, v1alpha1.DefaultReplicas):
 		return refuse(fmt.Sprintf("of %d pods of rollout %q %d are available", ptr.Deref(r.Spec.Replicas, v1alpha1.DefaultReplicas),
 			r.Name, r.Status.AvailableReplicas), "\"kubectl sluice why %s\" says what they wait for", r.Name)
+	}
+	return nil
+}
+
+// checkReference refuses also a Rollout whose Deployment would come up with another template than the stable one.
+func checkReference(r *v1alpha1.Rollout) error {
+	if err := checkEjection(r); err != nil {
+		return err
+	}
+	if target, stable := r.Status.UpdateRevision, r.Status.State.Stable; target != stable {
+		return refuse(fmt.Sprintf("deployment %q has the template of revision %s, and revision %s of rollout %q serves",
+			r.Spec.WorkloadRef.Name, target, stable, r.Name), "\"kubectl sluice undo %s\" puts the stable template back", r.Name)
 	}
 	return nil
 }

@@ -124,3 +124,19 @@ func TestNoPodOfADeploymentGoesWithoutTheFinalizer(t *testing.T) {
 		t.Errorf("the Deployment asks for %d pods: %s", *d.Spec.Replicas, h.rollout().Status.Message)
 	}
 }
+
+// After an abort the Deployment has the template that was aborted: its pods must not take the traffic of stable.
+func TestNoEjectionToATemplateThatIsNotStable(t *testing.T) {
+	h := newHarness(t, append(network(), webDeployment(4))...)
+	h.settleWorkload()
+	h.make(referring(routed(), v1alpha1.WorkloadScaleDownOnSuccess))
+	h.settle()
+	h.setImage(imageV2)
+	h.settle()
+	h.command(v1alpha1.ActionAbort, h.rollout().Status.UpdateRevision, "1")
+	h.settle()
+	err := h.takeover(nil).Eject(t.Context(), h.key)
+	if err == nil || !strings.Contains(err.Error(), "kubectl sluice undo web") || h.rollout().DeletionTimestamp != nil {
+		t.Errorf("stage %s: %v", h.rollout().Status.State.Stage, err)
+	}
+}
