@@ -27,7 +27,9 @@ type living struct {
 	*environment
 	target
 	rollout *v1alpha1.Rollout
-	found   forecast.Start
+	// seen says that the status of the Rollout speaks of this template.
+	seen  bool
+	found forecast.Start
 }
 
 // start reads what a forecast begins with. Of a Rollout at rest, next asks for the release of a template to come.
@@ -89,11 +91,14 @@ func (l *living) readRevisions(ctx context.Context) error {
 	slices.SortFunc(s.Revisions, func(a, b planner.Revision) int {
 		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Hash, b.Hash))
 	})
-	s.Target, err = l.hash()
+	if s.Target = l.rollout.Status.UpdateRevision; !l.seen {
+		s.Target, err = l.hash()
+	}
 	return err
 }
 
-// hash is the revision that the template asks for. One that has a ReplicaSet keeps its hash, also when a collision has
+// hash is the revision that a template asks for which the controller has not seen: of one that it has, the status says it, also
+// where the ReplicaSet was adopted and has the hash that somebody else gave it. One that has a ReplicaSet keeps its hash, also when a collision has
 // changed the hash that a new ReplicaSet would get.
 func (l *living) hash() (string, error) {
 	for count := int32(0); ; count++ {

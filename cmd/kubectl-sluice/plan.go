@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/cmd/kubectl-sluice/render"
@@ -117,21 +119,34 @@ func (e *environment) planLive(ctx context.Context, p planning, name string, ima
 	if err := t.client.Get(ctx, t.key, r); err != nil {
 		return t.explain(ctx, err)
 	}
-	r, _, err = command.Resolve(ctx, t.client, r)
+	r, holder, err := command.Resolve(ctx, t.client, r)
 	if err != nil {
 		return t.explain(ctx, err)
 	}
+	live := living{environment: e, target: t, rollout: r, seen: seen(r, holder)}
 	if len(images) > 0 {
-		if _, err := command.WithImages(r, images); err != nil {
+		changes, err := command.WithImages(r, images)
+		if err != nil {
 			return err
 		}
+		live.seen = live.seen && !slices.ContainsFunc(changes, func(c command.ImageChange) bool { return c.From != c.To })
 	}
-	live := living{environment: e, target: t, rollout: r}
 	start, err := live.start(ctx, len(images) == 0)
 	if err != nil {
 		return t.explain(ctx, err)
 	}
 	return e.foretell(p, r, start)
+}
+
+// seen says whether the status of a Rollout speaks of the template that its holder has: itself, or a Deployment.
+func seen(r *v1alpha1.Rollout, holder client.Object) bool {
+	if holder != client.Object(r) {
+		w := r.Status.Workload
+		if w == nil || w.ObservedGeneration != holder.GetGeneration() {
+			return false
+		}
+	}
+	return command.Observed(r) && r.Status.UpdateRevision != ""
 }
 
 // foretell shows the forecast of a Rollout, and fails when it has no good end.

@@ -68,14 +68,20 @@ func TestPlanOfLiveRollouts(t *testing.T) {
 	resting := func(change ...func(*v1alpha1.Rollout)) []client.Object {
 		r := rollout("web", change...)
 		hash := hashOf(t, r)
-		r.Status.State.Stable = hash
+		r.Status.State.Stable, r.Status.UpdateRevision = hash, hash
 		return append(append(services("web", hash, hash), r), replicaSet(r, hash, 1, "shop/web:v2", 3)...)
+	}
+	// adopted was taken over from a Deployment: its revision has the hash that it had there, which is not that of the template.
+	adopted := func(change ...func(*v1alpha1.Rollout)) []client.Object {
+		r := rollout("web", change...)
+		return append(append(services("web", stable, stable), r), replicaSet(r, stable, 1, "shop/web:v2", 3)...)
 	}
 	// released is at its first step: v3 has 20 %, and a person is waited for.
 	released := func(change ...func(*v1alpha1.Rollout)) []client.Object {
 		r := rollout("web", stepping, image("shop/web:v3"))
 		hash, at := hashOf(t, r), metav1.NewMicroTime(now())
 		r.Status.State.Candidate, r.Status.State.Attempt, r.Status.State.ShiftedAt, r.Status.State.GatesAt = hash, 2, at, at
+		r.Status.UpdateRevision = hash
 		for _, f := range change {
 			f(r)
 		}
@@ -89,9 +95,12 @@ func TestPlanOfLiveRollouts(t *testing.T) {
 		objects  []client.Object
 		wantCode int
 	}{
-		"resting":    {args: []string{"web"}, objects: resting()},
-		"image":      {args: []string{"rollout/web", "--image", "web=shop/web:v9", "--pod-start", "10s"}, objects: resting()},
-		"same-image": {args: []string{"web", "--image", "*=shop/web:v2"}, objects: resting()},
+		"resting":         {args: []string{"web"}, objects: resting()},
+		"adopted":         {args: []string{"web", "--image", "web=shop/web:v2"}, objects: adopted()},
+		"adopted-edited":  {args: []string{"web", "--image", "web=shop/web:v9", "--pod-start", "10s"}, objects: adopted()},
+		"adopted-resting": {args: []string{"web"}, objects: adopted()},
+		"image":           {args: []string{"rollout/web", "--image", "web=shop/web:v9", "--pod-start", "10s"}, objects: resting()},
+		"same-image":      {args: []string{"web", "--image", "*=shop/web:v2"}, objects: resting()},
 		"analysis": {args: []string{"web"}, objects: append(resting(withAnalysis), builder.AnalysisTemplate("success-rate",
 			builder.Metric("a", "q").Every(time.Minute).Count(6)).Namespace("shop").Obj())},
 		"stepping":   {args: []string{"web"}, objects: released()},
@@ -103,7 +112,7 @@ func TestPlanOfLiveRollouts(t *testing.T) {
 		"aborted": {args: []string{"web"}, objects: released(func(r *v1alpha1.Rollout) {
 			hash := r.Status.State.Candidate
 			aborted(r)
-			r.Status.State.Candidate, r.Status.Weight = hash, "0"
+			r.Status.State.Candidate, r.Status.UpdateRevision, r.Status.Weight = hash, hash, "0"
 		})},
 		"paused":  {args: []string{"web"}, objects: released(func(r *v1alpha1.Rollout) { r.Spec.Paused = true })},
 		"first":   {args: []string{"web"}, objects: append(services("web", "", "")[:1], rollout("web", unseen))},
