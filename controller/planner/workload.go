@@ -16,6 +16,8 @@ type Workload struct {
 	Replicas, Available int32
 	// Before is how many it asked for before it was scaled down; nil when it was not.
 	Before *int32
+	// Unread says that it cannot be read: it may be there, and nothing but its name and Before is known.
+	Unread bool
 }
 
 // ScaleWorkload sets the size of the Deployment that the template comes from.
@@ -78,6 +80,10 @@ func (p *pass) bringsWorkloadBack() bool {
 	w := p.Workload
 	if w == nil || w.Before == nil {
 		return true
+	}
+	if w.Unread {
+		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: deployment %s, which is to get its pods back, cannot be read", w.Name)
+		return false
 	}
 	need := p.Spec.Replicas
 	if w.Replicas < need {

@@ -68,6 +68,9 @@ func (r *Reconciler) observeWorkload(ctx context.Context, w *world) error {
 	w.reference, w.rollout = ref, w.rollout.DeepCopy()
 	if waited > 0 {
 		w.lookAgain(routesRetry)
+		if status := w.rollout.Status.Workload; status != nil && status.Replicas != nil {
+			w.snapshot.Workload = &planner.Workload{Name: ref.Name, Before: status.Replicas, Unread: true}
+		}
 		return w.missWorkload("Deployments cannot be read: let the service account of the controller list and watch them; its log says why")
 	}
 	workload := newDeployment()
