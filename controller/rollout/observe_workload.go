@@ -68,10 +68,7 @@ func (r *Reconciler) observeWorkload(ctx context.Context, w *world) error {
 	w.reference, w.rollout = ref, w.rollout.DeepCopy()
 	if waited > 0 {
 		w.lookAgain(routesRetry)
-		if status := w.rollout.Status.Workload; status != nil && status.Replicas != nil {
-			w.snapshot.Workload = &planner.Workload{Name: ref.Name, Before: status.Replicas, Unread: true}
-		}
-		return w.missWorkload("Deployments cannot be read: let the service account of the controller list and watch them; its log says why")
+		return w.missReading()
 	}
 	workload := newDeployment()
 	err = r.cache.Get(ctx, client.ObjectKey{Namespace: w.rollout.Namespace, Name: ref.Name}, workload)
@@ -84,6 +81,14 @@ func (r *Reconciler) observeWorkload(ctx context.Context, w *world) error {
 	}
 	w.workload = workload
 	return w.resolve()
+}
+
+// missReading goes on without a Deployment that may be there. What it is owed is not forgotten.
+func (w *world) missReading() error {
+	if status := w.rollout.Status.Workload; status != nil && status.Replicas != nil {
+		w.snapshot.Workload = &planner.Workload{Name: w.reference.Name, Before: status.Replicas, Unread: true}
+	}
+	return w.missWorkload("Deployments cannot be read: let the service account of the controller list and watch them; its log says why")
 }
 
 // missWorkload goes on without a Deployment: what was released stays as it is until it is back.
