@@ -10,7 +10,8 @@ const (
 	LabelRevision = "sluice.dev/revision"
 	// LabelAttempt is the attempt of the release, on AnalysisRuns.
 	LabelAttempt = "sluice.dev/attempt"
-	// FinalizerTraffic keeps a Rollout with Services until they select its pods as they did before there was a Rollout.
+	// FinalizerTraffic keeps a Rollout with Services until they select its pods as they did before there was a Rollout, and one
+	// that has taken the pods of a Deployment until these are back.
 	FinalizerTraffic = "sluice.dev/traffic"
 	// AnnotationCommand carries a command: <action>/<revision>/<request id>.
 	AnnotationCommand = "sluice.dev/command"

@@ -308,11 +308,9 @@ func (p *pass) forgotten(hash string) bool {
 
 // raise gives all weight to the standby Service, which selects the wanted revision.
 func (p *pass) raise(hash string, d demand) {
-	needed, weight, r := max(d.ready, p.one()), FullWeight, p.revision(hash)
+	needed, r := max(d.ready, p.one()), p.revision(hash)
 	ready := min(p.Standby.ready(hash), r.Desired, r.Ready)
-	if d.urgent && p.Spec.Proportional {
-		weight = carries(p.Spec.Replicas, ready) // stable has shrunk: it takes what it can, and the rest as its pods come
-	}
+	weight := p.takes(ready, d)
 	switch {
 	case p.Route.Weight == FullWeight:
 		p.why(v1alpha1.ReasonWaitingForRoute, "weight 100%% waits for every gateway to accept the route, and to settle")
@@ -326,6 +324,15 @@ func (p *pass) raise(hash string, d demand) {
 	default:
 		p.setWeight(weight)
 	}
+}
+
+// takes is the weight for so many ready pods: all of it, or, on the way back to a stable that has shrunk, what they can
+// carry; the rest follows as its pods come.
+func (p *pass) takes(ready int32, d demand) int32 {
+	if d.urgent && p.Spec.Proportional {
+		return carries(p.Spec.Replicas, ready)
+	}
+	return FullWeight
 }
 
 // unweigh brings the weight back to the active Service, which selects the wanted revision.
