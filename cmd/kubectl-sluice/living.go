@@ -97,9 +97,9 @@ func (l *living) readRevisions(ctx context.Context) error {
 	return err
 }
 
-// hash is the revision that a template asks for which the controller has not seen: of one that it has, the status says it, also
-// where the ReplicaSet was adopted and has the hash that somebody else gave it. One that has a ReplicaSet keeps its hash, also when a collision has
-// changed the hash that a new ReplicaSet would get.
+// hash is the revision that a template asks for which the controller has not seen: of one that it has, the status says it,
+// also where the ReplicaSet was adopted and has the hash that somebody else gave it. One that has a ReplicaSet keeps its
+// hash, also when a collision has changed the hash that a new ReplicaSet would get.
 func (l *living) hash() (string, error) {
 	for count := int32(0); ; count++ {
 		hash, err := identityOf(l.rollout, count)

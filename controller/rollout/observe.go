@@ -53,8 +53,9 @@ type world struct {
 	retry time.Duration
 }
 
-// observe reads everything, from the cache, and writes nothing. Only pods, of which there is no cache, are read from the
-// API server, and only while a restart is asked for, or when a release has waited for them for some time.
+// observe reads everything, from the cache, and writes nothing. What there is no cache of is read from the
+// API server, and only when it is needed: pods while a restart is asked for, or when a release has waited for them for some
+// time; the content of ConfigMaps that have changed and of Secrets; and a ReplicaSet that may be adopted, as a whole.
 func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*world, error) {
 	w := &world{rollout: rollout}
 	w.snapshot.Now = r.clock.Now().Truncate(time.Microsecond)
