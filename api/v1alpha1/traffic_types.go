@@ -1,0 +1,36 @@
+package v1alpha1
+
+// Traffic names the objects that share traffic between the two Services.
+type Traffic struct {
+	// GatewayAPI shares traffic by the weights of Gateway API routes.
+	// +required
+	GatewayAPI *GatewayAPITraffic `json:"gatewayAPI"`
+}
+
+// GatewayAPITraffic names Gateway API routes in the namespace of the Rollout.
+type GatewayAPITraffic struct {
+	// Routes are routes with a rule that sends requests to the active Service. Only the weights of the active and the
+	// standby Service in those rules are changed.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	Routes []RouteReference `json:"routes"`
+}
+
+// RouteReference names one route in the namespace of the Rollout.
+type RouteReference struct {
+	// Kind of the route.
+	// +optional
+	// +kubebuilder:default=HTTPRoute
+	// +kubebuilder:validation:Enum=HTTPRoute
+	Kind string `json:"kind,omitempty"`
+
+	// Name of the route.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
