@@ -23,21 +23,26 @@ type Router interface {
 	// could not be read and that nothing is known about them.
 	Observe(ctx context.Context, t Target) (Observed, error)
 
-	// Apply gives the standby Service the weight, in tenths of a percent from 0 to 1000, on every route of the target,
-	// and the active Service the rest. A route that carries the weight already is not written; each other one is
-	// written once. A route with a Problem that stands in the way is left as it is, and the others are written all the
+	// Apply makes every route of the target what is wanted. A route that is so already is not written; each other one is
+	// written once, whatever of it differs. A route with a Problem that stands in the way is left as it is, and the others are written all the
 	// same, so that one missing route does not hold up an abort. Success therefore means that there is nothing left to
 	// write, not that traffic has moved: that is for Observe to say.
 	//
 	// An error on one route does not keep the others from being written. A conflict (errors.IsConflict of
 	// apimachinery) means that the route changed between reading and writing, or since the Versions of the target were
 	// observed: nothing was overwritten, and the caller looks again.
-	Apply(ctx context.Context, t Target, weight int32) error
+	Apply(ctx context.Context, t Target, w Wanted) error
 
 	// Detach gives the active Service all that the two have together, on every route of the target, and takes the standby
 	// Service out of the rules that name the active one. A route that does not name it there is not written. Errors are
 	// as those of Apply.
 	Detach(ctx context.Context, t Target) error
+}
+
+// Wanted is the whole of what routes should say. It is never a difference to what they say now.
+type Wanted struct {
+	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000; the active Service has the rest.
+	Weight int32
 }
 
 // Target is what a Router acts on: routes, and the two Services that share the requests on them.

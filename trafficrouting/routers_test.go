@@ -15,7 +15,7 @@ type named struct{ name string }
 
 func (named) Observe(context.Context, Target) (Observed, error) { return Observed{}, nil }
 func (named) Detach(context.Context, Target) error              { return nil }
-func (named) Apply(context.Context, Target, int32) error        { return nil }
+func (named) Apply(context.Context, Target, Wanted) error       { return nil }
 
 func TestFor(t *testing.T) {
 	routes := []v1alpha1.RouteReference{{Name: "web"}, {Name: "api"}}

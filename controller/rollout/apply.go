@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 // apply performs the actions of a plan in their order and stops at the first that fails. Every write is one that is
@@ -74,7 +75,7 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 	if w.router == nil {
 		return nil
 	}
-	return w.router.Apply(ctx, w.target, a.Tenths)
+	return w.router.Apply(ctx, w.target, trafficrouting.Wanted{Weight: a.Tenths})
 }
 
 // detachStandby takes the standby Service out of every route.

@@ -57,7 +57,7 @@ func TestWhoOwnsTheRules(t *testing.T) {
 	kubectl(t, e, "apply", "-f", "-")
 	give := func(weight int32, wantOwner string) {
 		t.Helper()
-		if err := w.Router().Apply(t.Context(), w.Target("shop"), weight); err != nil {
+		if err := w.Router().Apply(t.Context(), w.Target("shop"), trafficrouting.Wanted{Weight: weight}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{wantOwner}, ownersOfRules(t, e)); diff != "" {

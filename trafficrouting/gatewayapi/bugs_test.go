@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/routertest"
 )
 
@@ -14,7 +15,7 @@ func TestB15WeightsStayWithinTheLimits(t *testing.T) {
 	w := newWorld(t, fakeServer(t))
 	w.Put(t, "shop", routertest.Backend{Service: routertest.Active, Weight: 1})
 	for _, weight := range []int32{-1, -1000, v1alpha1.MaxWeight + 1, 1 << 30} {
-		if err := w.Router().Apply(t.Context(), w.Target("shop"), weight); err == nil {
+		if err := w.Router().Apply(t.Context(), w.Target("shop"), trafficrouting.Wanted{Weight: weight}); err == nil {
 			t.Errorf("weight %d is written", weight)
 		}
 	}
@@ -47,7 +48,7 @@ func TestB19AWeightThatIsThereIsNotWritten(t *testing.T) {
 		{{Service: routertest.Active, Weight: 7}, {Service: routertest.Standby, Weight: 0}},
 	} {
 		w.Put(t, "shop", weights...)
-		if err := w.Router().Apply(t.Context(), w.Target("shop"), 0); err != nil {
+		if err := w.Router().Apply(t.Context(), w.Target("shop"), trafficrouting.Wanted{Weight: 0}); err != nil {
 			t.Fatal(err)
 		}
 		w.Remove(t, "shop")

@@ -98,12 +98,12 @@ func mend(err error) ([]trafficrouting.Problem, error) {
 	return []trafficrouting.Problem{{Reason: route.Reason, Message: route.Message}}, nil
 }
 
-// Apply writes the weight to every route of the target that does not carry it.
-func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, weight int32) error {
-	if weight < 0 || weight > v1alpha1.MaxWeight {
-		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", weight, v1alpha1.MaxWeight)
+// Apply writes every route of the target that is not as wanted.
+func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, w trafficrouting.Wanted) error {
+	if w.Weight < 0 || w.Weight > v1alpha1.MaxWeight {
+		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", w.Weight, v1alpha1.MaxWeight)
 	}
-	return r.onEach(ctx, t, Split{Active: t.Active, Standby: t.Standby, Weight: weight}, Render)
+	return r.onEach(ctx, t, Split{Active: t.Active, Standby: t.Standby, Weight: w.Weight}, Render)
 }
 
 // Detach takes the standby Service out of every route of the target.

@@ -72,7 +72,7 @@ func TestOwnership(t *testing.T) {
 		weight int32
 		want   string
 	}{{200, FieldManager}, {1000, FieldManager}, {0, RestFieldManager}, {5, FieldManager}} {
-		if err := w.Router().Apply(t.Context(), w.Target("shop"), step.weight); err != nil {
+		if err := w.Router().Apply(t.Context(), w.Target("shop"), trafficrouting.Wanted{Weight: step.weight}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(map[string]string{step.want: `{"f:spec":{"f:rules":{}}}`}, ownedByUs(t, c)); diff != "" {
@@ -148,7 +148,7 @@ func TestProblemsOfReading(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("observed (-want +got):\n%s", diff)
 			}
-			if err := router.Apply(t.Context(), target, 200); err != nil {
+			if err := router.Apply(t.Context(), target, trafficrouting.Wanted{Weight: 200}); err != nil {
 				t.Errorf("a problem is not an error of Apply: %v", err)
 			}
 		})

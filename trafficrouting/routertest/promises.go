@@ -65,7 +65,7 @@ func (t trial) onlyWeights() {
 func (t trial) outOfRange() {
 	t.w.Put(t.T, "shop", plain())
 	for _, weight := range []int32{trafficrouting.WeightUnknown, v1alpha1.MaxWeight + 1} {
-		if err := t.w.Router().Apply(t.Context(), t.w.Target("shop"), weight); err == nil {
+		if err := t.w.Router().Apply(t.Context(), t.w.Target("shop"), trafficrouting.Wanted{Weight: weight}); err == nil {
 			t.Errorf("weight %d was taken", weight)
 		}
 	}
@@ -142,7 +142,7 @@ func (t trial) contested() {
 func (t trial) conflict() {
 	t.w.Put(t.T, "shop", plain())
 	t.w.BeforeWrite(func(context.Context) { t.w.Overwrite(t.T, "shop", Backend{Active, 3}, Backend{Standby, 1}) })
-	err := t.w.Router().Apply(t.Context(), t.w.Target("shop"), 500)
+	err := t.w.Router().Apply(t.Context(), t.w.Target("shop"), trafficrouting.Wanted{Weight: 500})
 	if !apierrors.IsConflict(err) {
 		t.Errorf("error is %v, want a conflict", err)
 	}
@@ -159,15 +159,15 @@ func (t trial) oldDecision() {
 		t.Fatalf("%d routes have %d versions", len(target.Routes), len(target.Versions))
 	}
 	t.w.Overwrite(t.T, "shop", Backend{Active, 3}, Backend{Standby, 1})
-	if err := t.w.Router().Apply(t.Context(), target, 500); !apierrors.IsConflict(err) {
+	if err := t.w.Router().Apply(t.Context(), target, trafficrouting.Wanted{Weight: 500}); !apierrors.IsConflict(err) {
 		t.Errorf("error is %v, want a conflict", err)
 	}
 	t.wantShare("shop", 250)
-	if err := t.w.Router().Apply(t.Context(), target, 250); err != nil {
+	if err := t.w.Router().Apply(t.Context(), target, trafficrouting.Wanted{Weight: 250}); err != nil {
 		t.Errorf("a weight that is there already: %v", err)
 	}
 	target.Versions = t.observe("shop", "gone").Versions
-	if err := t.w.Router().Apply(t.Context(), target, 500); err != nil {
+	if err := t.w.Router().Apply(t.Context(), target, trafficrouting.Wanted{Weight: 500}); err != nil {
 		t.Error(err)
 	}
 	t.wantShare("shop", 500)
@@ -177,7 +177,7 @@ func (t trial) conflictOnOne() {
 	t.w.Put(t.T, "shop", Backend{Active, 1}, Backend{Standby, 1})
 	t.w.Put(t.T, "api", Backend{Active, 1}, Backend{Standby, 1})
 	t.w.BeforeWrite(func(context.Context) { t.w.Overwrite(t.T, "shop", Backend{Active, 3}, Backend{Standby, 1}) })
-	err := t.w.Router().Apply(t.Context(), t.w.Target("shop", "api"), 0)
+	err := t.w.Router().Apply(t.Context(), t.w.Target("shop", "api"), trafficrouting.Wanted{Weight: 0})
 	if !apierrors.IsConflict(err) {
 		t.Errorf("error is %v, want a conflict", err)
 	}
@@ -192,7 +192,7 @@ func (t trial) failingRead() {
 	if !errors.Is(err, down) || len(got.Problems) != 0 {
 		t.Errorf("error is %v, want %v; problems %v", err, down, got.Problems)
 	}
-	if err := t.w.Router().Apply(t.Context(), t.w.Target("shop"), 200); !errors.Is(err, down) {
+	if err := t.w.Router().Apply(t.Context(), t.w.Target("shop"), trafficrouting.Wanted{Weight: 200}); !errors.Is(err, down) {
 		t.Errorf("error is %v, want %v", err, down)
 	}
 	t.w.Fail(nil)

@@ -16,7 +16,7 @@ type trial struct {
 
 func (t trial) apply(weight int32, routes ...string) {
 	t.Helper()
-	if err := t.w.Router().Apply(t.Context(), t.w.Target(routes...), weight); err != nil {
+	if err := t.w.Router().Apply(t.Context(), t.w.Target(routes...), trafficrouting.Wanted{Weight: weight}); err != nil {
 		t.Fatalf("apply weight %d: %v", weight, err)
 	}
 }
