@@ -10,8 +10,7 @@ package trafficrouting
 
 import (
 	"context"
-
-	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"fmt"
 )
 
 // WeightUnknown is the weight of routes that are missing or that disagree.
@@ -47,10 +46,10 @@ type Wanted struct {
 
 // Target is what a Router acts on: routes, and the two Services that share the requests on them.
 type Target struct {
-	// Namespace of the routes and of the Services.
+	// Namespace of the Services.
 	Namespace string
 	// Routes in the order in which the spec names them.
-	Routes []v1alpha1.RouteReference
+	Routes []Route
 	// Active and Standby are the names of the two Services.
 	Active, Standby string
 	// Versions are those of an Observed from which a weight was decided, so that Apply writes onto these alone: a leader
@@ -58,6 +57,20 @@ type Target struct {
 	// write onto whatever is there.
 	Versions []string
 }
+
+// Route is one object that a router writes, whatever its kind.
+type Route struct {
+	// Kind, Namespace and Name of the object.
+	Kind, Namespace, Name string
+	// Rules are the names of the parts of it that are to be shared, as its kind names parts; empty means each part that
+	// sends requests to the active Service.
+	Rules []string
+	// Field is the path in the spec of the Rollout that names it, "spec.traffic.gatewayAPI.routes[0]".
+	Field string
+}
+
+// String names the object as a person would look for it.
+func (r Route) String() string { return fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name) }
 
 // Observed is what the routes say, all taken together.
 type Observed struct {

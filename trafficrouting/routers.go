@@ -2,6 +2,7 @@ package trafficrouting
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -27,8 +28,20 @@ func (r Routers) For(namespace string, spec *v1alpha1.RolloutSpec) (Router, Targ
 	}
 	return r.GatewayAPI, Target{
 		Namespace: namespace,
-		Routes:    spec.Traffic.GatewayAPI.Routes,
+		Routes:    gatewayRoutes(namespace, spec.Traffic.GatewayAPI),
 		Active:    spec.Services.Active,
 		Standby:   spec.Services.StandbyName(),
 	}, nil
+}
+
+// gatewayRoutes are the routes that a spec names.
+func gatewayRoutes(namespace string, traffic *v1alpha1.GatewayAPITraffic) []Route {
+	out := make([]Route, 0, len(traffic.Routes))
+	for i, ref := range traffic.Routes {
+		out = append(out, Route{
+			Kind: ref.KindOrDefault(), Namespace: namespace, Name: ref.Name,
+			Field: fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i),
+		})
+	}
+	return out
 }

@@ -18,8 +18,13 @@ func (named) Detach(context.Context, Target) error              { return nil }
 func (named) Apply(context.Context, Target, Wanted) error       { return nil }
 
 func TestFor(t *testing.T) {
-	routes := []v1alpha1.RouteReference{{Name: "web"}, {Name: "api"}}
-	traffic := &v1alpha1.Traffic{GatewayAPI: &v1alpha1.GatewayAPITraffic{Routes: routes}}
+	traffic := &v1alpha1.Traffic{GatewayAPI: &v1alpha1.GatewayAPITraffic{
+		Routes: []v1alpha1.RouteReference{{Name: "web"}, {Name: "api"}},
+	}}
+	routes := []Route{
+		{Kind: "HTTPRoute", Namespace: "shop", Name: "web", Field: "spec.traffic.gatewayAPI.routes[0]"},
+		{Kind: "HTTPRoute", Namespace: "shop", Name: "api", Field: "spec.traffic.gatewayAPI.routes[1]"},
+	}
 	all := Routers{GatewayAPI: named{"gatewayAPI"}}
 	for name, tc := range map[string]struct {
 		routers    Routers

@@ -208,17 +208,17 @@ func (w *world) keepOrphaned() {
 // waited for.
 func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting.Observed, error) {
 	all := trafficrouting.Observed{Accepted: true}
-	var usable []v1alpha1.RouteReference
+	var usable []trafficrouting.Route
 	for _, ref := range w.target.Routes {
 		one := w.target
-		one.Routes = []v1alpha1.RouteReference{ref}
+		one.Routes = []trafficrouting.Route{ref}
 		observed, err := w.router.Observe(ctx, one)
 		if err != nil {
 			return all, err
 		}
 		barred := func(p trafficrouting.Problem) bool { return p.Reason != v1alpha1.ReasonRouteNotAccepted }
 		if slices.ContainsFunc(observed.Problems, barred) && observed.Weight == trafficrouting.WeightUnknown {
-			log.FromContext(ctx).Info("a route cannot be put back", "route", ref.Name, "problem", observed.Problems[0].Message)
+			log.FromContext(ctx).Info("a route cannot be put back", "route", ref.String(), "problem", observed.Problems[0].Message)
 			continue
 		}
 		if len(usable) > 0 && observed.Weight != all.Weight {

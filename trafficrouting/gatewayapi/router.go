@@ -45,8 +45,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 	for i, ref := range t.Routes {
 		one, err := r.observe(ctx, t, ref)
 		if err != nil {
-			return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, fmt.Errorf("%s %s/%s: %w",
-				ref.KindOrDefault(), t.Namespace, ref.Name, err)
+			return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, fmt.Errorf("%s: %w", ref, err)
 		}
 		if i == 0 {
 			out.Weight = one.Weight
@@ -57,8 +56,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		out.Attached = out.Attached || one.Attached
 		out.Versions = append(out.Versions, one.Versions...)
 		for _, p := range one.Problems {
-			p.Field = fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i)
-			p.Message = fmt.Sprintf("%s %s/%s: %s", ref.KindOrDefault(), t.Namespace, ref.Name, p.Message)
+			p.Field, p.Message = ref.Field, fmt.Sprintf("%s: %s", ref, p.Message)
 			out.Problems = append(out.Problems, p)
 		}
 	}
@@ -66,10 +64,10 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 }
 
 // observe reads one route. The message and the field of its problem are for the caller to complete.
-func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref v1alpha1.RouteReference) (
+func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref trafficrouting.Route) (
 	trafficrouting.Observed, error,
 ) {
-	route, err := r.read(ctx, t.Namespace, ref)
+	route, err := r.read(ctx, ref)
 	if err != nil {
 		problems, err := mend(err)
 		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: problems}, err
@@ -119,7 +117,7 @@ func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, c
 	var failed []error
 	for i, ref := range t.Routes {
 		if _, err := mend(r.apply(ctx, t, i, s, change)); err != nil {
-			failed = append(failed, fmt.Errorf("%s %s/%s: %w", ref.KindOrDefault(), t.Namespace, ref.Name, err))
+			failed = append(failed, fmt.Errorf("%s: %w", ref, err))
 		}
 	}
 	return errors.Join(failed...)
@@ -128,7 +126,7 @@ func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, c
 // apply changes one route, if it is not as it should be.
 func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Split, change change) error {
 	ref := t.Routes[i]
-	route, err := r.read(ctx, t.Namespace, ref)
+	route, err := r.read(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -137,7 +135,7 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Sp
 		return err
 	}
 	if t.Versions != nil && t.Versions[i] != route.GetResourceVersion() {
-		return apierrors.NewConflict(schema.GroupResource{Group: gatewayv1.GroupName, Resource: ref.KindOrDefault()}, ref.Name,
+		return apierrors.NewConflict(schema.GroupResource{Group: gatewayv1.GroupName, Resource: ref.Kind}, ref.Name,
 			errors.New("it has changed since the weight was decided"))
 	}
 	owner := client.FieldOwner(FieldManager)
@@ -150,23 +148,21 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Sp
 	if err := r.writer.Patch(ctx, desired, patch, owner); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	log.FromContext(ctx).Info("Wrote the weight of a route", "kind", ref.KindOrDefault(), "route", klog.KObj(route),
+	log.FromContext(ctx).Info("Wrote the weight of a route", "kind", ref.Kind, "route", klog.KObj(route),
 		"standby", t.Standby, "weight", v1alpha1.FormatWeight(s.Weight))
 	return nil
 }
 
 // read gets one route. The error is a *RouteError when there is none, or none for long: a route that is being deleted
 // will not serve the traffic that is put on it.
-func (r *Router) read(ctx context.Context, namespace string, ref v1alpha1.RouteReference) (*unstructured.Unstructured,
-	error,
-) {
+func (r *Router) read(ctx context.Context, ref trafficrouting.Route) (*unstructured.Unstructured, error) {
 	gvk, ok := kindOf(ref)
 	if !ok {
 		return nil, unusable("kind %s cannot be shared: write HTTPRoute", ref.Kind)
 	}
 	route := &unstructured.Unstructured{}
 	route.SetGroupVersionKind(gvk)
-	err := r.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, route)
+	err := r.reader.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, route)
 	switch {
 	case meta.IsNoMatchError(err):
 		return nil, notFound("the cluster does not serve %s: install the Gateway API CRDs", gvk.GroupVersion())
@@ -185,9 +181,9 @@ func notFound(format string, args ...any) *RouteError {
 }
 
 // kindOf is the one list of kinds that a reference can name.
-func kindOf(ref v1alpha1.RouteReference) (schema.GroupVersionKind, bool) {
-	if ref.KindOrDefault() != v1alpha1.DefaultRouteKind {
+func kindOf(ref trafficrouting.Route) (schema.GroupVersionKind, bool) {
+	if ref.Kind != v1alpha1.DefaultRouteKind {
 		return schema.GroupVersionKind{}, false
 	}
-	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: ref.KindOrDefault()}, true
+	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: ref.Kind}, true
 }

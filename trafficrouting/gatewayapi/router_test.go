@@ -102,7 +102,7 @@ func TestProblemsOfReading(t *testing.T) {
 	deleted.SetFinalizers([]string{"example.com/wait"})
 	for name, tc := range map[string]struct {
 		server  client.WithWatch
-		ref     v1alpha1.RouteReference
+		kind    string
 		wantMsg string
 	}{
 		"no such kind in the cluster": {
@@ -111,27 +111,28 @@ func TestProblemsOfReading(t *testing.T) {
 			) error {
 				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: gatewayv1.GroupName, Kind: "HTTPRoute"}}
 			}}),
-			ref: v1alpha1.RouteReference{Name: "web"},
+			kind: "HTTPRoute",
 			wantMsg: "HTTPRoute shop/web: the cluster does not serve gateway.networking.k8s.io/v1: install the Gateway API " +
 				"CRDs",
 		},
 		"no such route": {
-			server: fakeServer(t), ref: v1alpha1.RouteReference{Kind: "HTTPRoute", Name: "web"},
+			server: fakeServer(t), kind: "HTTPRoute",
 			wantMsg: "HTTPRoute shop/web: does not exist: create it, or name the route that serves the active Service",
 		},
 		"a route on its way out": {
-			server: deleting(t, deleted), ref: v1alpha1.RouteReference{Name: "web"},
+			server: deleting(t, deleted), kind: "HTTPRoute",
 			wantMsg: "HTTPRoute shop/web: is being deleted: create it again, or name the route that serves the active Service",
 		},
 		"a kind of a later version": {
-			server: fakeServer(t), ref: v1alpha1.RouteReference{Kind: "TCPRoute", Name: "web"},
+			server: fakeServer(t), kind: "TCPRoute",
 			wantMsg: "TCPRoute shop/web: kind TCPRoute cannot be shared: write HTTPRoute",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := trafficrouting.Target{
-				Namespace: "shop", Routes: []v1alpha1.RouteReference{tc.ref}, Active: "web",
-				Standby: "web-standby",
+				Namespace: "shop", Active: "web", Standby: "web-standby", Routes: []trafficrouting.Route{{
+					Kind: tc.kind, Namespace: "shop", Name: "web", Field: "spec.traffic.gatewayAPI.routes[0]",
+				}},
 			}
 			router := New(tc.server, tc.server)
 			got, err := router.Observe(t.Context(), target)
@@ -139,7 +140,7 @@ func TestProblemsOfReading(t *testing.T) {
 				t.Fatal(err)
 			}
 			reason := v1alpha1.ReasonRouteNotFound
-			if tc.ref.Kind == "TCPRoute" {
+			if tc.kind == "TCPRoute" {
 				reason = v1alpha1.ReasonRouteUnusable
 			}
 			want := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: []trafficrouting.Problem{{

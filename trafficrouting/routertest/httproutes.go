@@ -3,6 +3,7 @@ package routertest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing" //nolint:depguard // a conformance suite is test code, for the tests of several packages
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,8 +75,11 @@ func (w *HTTPRoutes) Router() trafficrouting.Router { return w.router }
 // Target names routes of this world.
 func (w *HTTPRoutes) Target(routes ...string) trafficrouting.Target {
 	t := trafficrouting.Target{Namespace: w.namespace, Active: Active, Standby: Standby}
-	for _, name := range routes {
-		t.Routes = append(t.Routes, v1alpha1.RouteReference{Name: name})
+	for i, name := range routes {
+		t.Routes = append(t.Routes, trafficrouting.Route{
+			Kind: v1alpha1.DefaultRouteKind, Namespace: w.namespace, Name: name,
+			Field: fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i),
+		})
 	}
 	return t
 }
