@@ -27,8 +27,12 @@ const (
 	annotationLoad = "test.sluice.dev/load"
 	// bytesPerPod is the load for which the autoscalers want one pod: 80 % of the 16Mi that it requests.
 	bytesPerPod = 16 << 20 * 8 / 10
+	// window is how long an autoscaler must want fewer pods before it asks for them. It reads metrics and then pods: when
+	// pods go between the two, those that are left seem to have had less to do than they have, until its next look, a
+	// second later. An autoscaler waits five minutes, if not told otherwise.
+	window = 5 * time.Second
 	// still is how long autoscalers, which look every second, may not change what they ask for.
-	still = 4 * time.Second
+	still = window + 2*time.Second
 )
 
 // scaled is a Rollout beside a Deployment of the same pods, under the same load, each with an autoscaler of its own.
@@ -98,7 +102,7 @@ func (e *scaled) needs(pods int32) {
 	e.does("annotate", "--overwrite", "namespace", e.Namespace, fmt.Sprintf("%s=%d", annotationLoad, load))
 }
 
-// autoscaler is one that follows the load up and down at once.
+// autoscaler is one that follows the load up at once, and down after the window.
 func (e *scaled) autoscaler(apiVersion, kind, name string) *autoscalingv2.HorizontalPodAutoscaler {
 	return &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: name},
@@ -119,7 +123,7 @@ func (e *scaled) autoscaler(apiVersion, kind, name string) *autoscalingv2.Horizo
 				ScaleUp: &autoscalingv2.HPAScalingRules{Policies: []autoscalingv2.HPAScalingPolicy{
 					{Type: autoscalingv2.PercentScalingPolicy, Value: 1000, PeriodSeconds: 1},
 				}},
-				ScaleDown: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: ptr.To[int32](0)},
+				ScaleDown: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: ptr.To(int32(window.Seconds()))},
 			},
 		},
 	}
