@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
-	"github.com/sluice-dev/sluice/controller/revision"
 )
 
 // Eject puts a Deployment in the place of a Rollout. No pod ends and none is made: the Deployment adopts the ReplicaSet of the
@@ -260,8 +258,7 @@ func (t Takeover) letGo(ctx context.Context, r *v1alpha1.Rollout, d *appsv1.Depl
 	return t.remove(ctx, r, metav1.DeletePropagationOrphan)
 }
 
-// resume lets the Deployment go on, once it has the pods of the Rollout, and takes away the standby Service, which nobody
-// owns any more.
+// resume lets the Deployment go on, once it has the pods of the Rollout.
 func (t Takeover) resume(ctx context.Context, key client.ObjectKey) error {
 	d := &appsv1.Deployment{}
 	err := t.until(ctx, fmt.Sprintf("deployment %q has not adopted the pods, which run on", key.Name), func() (bool, error) {
@@ -278,9 +275,6 @@ func (t Takeover) resume(ctx context.Context, key client.ObjectKey) error {
 	if err != nil {
 		return err
 	}
-	if err := t.removeStandby(ctx, key); err != nil {
-		return err
-	}
 	err = t.patch(ctx, d, map[string]any{
 		"metadata": map[string]any{"annotations": map[string]any{AnnotationTakeover: nil}}, "spec": map[string]any{"paused": false},
 	})
@@ -288,24 +282,5 @@ func (t Takeover) resume(ctx context.Context, key client.ObjectKey) error {
 		return err
 	}
 	t.Say("deployment %q has taken over; to go back: kubectl sluice migrate deployment/%s", d.Name, d.Name)
-	return nil
-}
-
-// removeStandby deletes Services that were made for the Rollout and that nobody owns.
-func (t Takeover) removeStandby(ctx context.Context, key client.ObjectKey) error {
-	var list corev1.ServiceList
-	err := t.Client.List(ctx, &list, client.InNamespace(key.Namespace),
-		client.MatchingLabels{v1alpha1.LabelRollout: revision.LabelValue(key.Name)})
-	if err != nil {
-		return err
-	}
-	for i := range list.Items {
-		if service := &list.Items[i]; len(service.OwnerReferences) == 0 {
-			if err := t.remove(ctx, service, metav1.DeletePropagationBackground); err != nil {
-				return err
-			}
-			t.Say("service %q, which was made for the rollout, is gone", service.Name)
-		}
-	}
 	return nil
 }

@@ -15,11 +15,16 @@ type Leaving struct {
 	Orphan bool
 	// Twin says that the standby Service is ours: it goes with the Rollout.
 	Twin bool
+	// Uncollected says that the garbage collector leaves the standby Service there: one that is ours has to be deleted.
+	Uncollected bool
 	// Referred says that a managed route names the standby Service.
 	Referred bool
 	// Forced says that the way there is barred: what can be done is to be done at once.
 	Forced bool
 }
+
+// deletesStandby says whether the standby Service has to be deleted, once no managed route names it.
+func (l *Leaving) deletesStandby() bool { return l.Twin && l.Uncollected }
 
 // leavingPatience is how long the deletion of a Rollout waits for pods and gateways when the pods go anyway. Where they
 // stay, it waits for the progress deadline.
@@ -124,7 +129,7 @@ func (p *pass) letGo(hurry bool) {
 }
 
 // leavesRoutes takes the weight out of routes and then, when gateways have heard of it, the name of a standby Service that
-// goes with the Rollout. It returns true once nothing of ours is left in them.
+// goes with the Rollout, and in the end that Service. It returns true once nothing of ours is left.
 func (p *pass) leavesRoutes(hurry bool) bool {
 	routed := p.Spec.Mode == Routed
 	switch {
@@ -133,6 +138,8 @@ func (p *pass) leavesRoutes(hurry bool) bool {
 	case routed && !p.calm(p.Route.Accepted) && !hurry:
 	case p.Leaving.Referred && p.Leaving.Twin:
 		p.do(DetachStandby{})
+	case p.Standby.Found && p.Leaving.deletesStandby():
+		p.do(DeleteStandby{})
 	default:
 		return true
 	}

@@ -71,7 +71,7 @@ const (
 )
 
 // Action is one write. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
-// SetWeight, DetachStandby, StartAnalysis, StopAnalysis, RestartPods and ScaleWorkload.
+// SetWeight, DetachStandby, DeleteStandby, StartAnalysis, StopAnalysis, RestartPods and ScaleWorkload.
 type Action interface {
 	fmt.Stringer
 	action()
@@ -122,6 +122,9 @@ type SetWeight struct {
 // DetachStandby takes the standby Service out of every managed route. It carries no weight then.
 type DetachStandby struct{}
 
+// DeleteStandby deletes the standby Service that we made, once no managed route names it.
+type DeleteStandby struct{}
+
 // StartAnalysis creates the AnalysisRun of a gate. Its name follows from the revision, the attempt and the gate.
 type StartAnalysis struct {
 	// Gate says what the analysis is for: a Gate* constant or StepGate.
@@ -155,6 +158,7 @@ func (CreateStandby) action()  {}
 func (PointService) action()   {}
 func (SetWeight) action()      {}
 func (DetachStandby) action()  {}
+func (DeleteStandby) action()  {}
 func (StartAnalysis) action()  {}
 func (StopAnalysis) action()   {}
 func (RestartPods) action()    {}
@@ -190,6 +194,9 @@ func (a SetWeight) String() string {
 
 // String says what the action does.
 func (DetachStandby) String() string { return "take standby out of the routes" }
+
+// String says what the action does.
+func (DeleteStandby) String() string { return "delete the standby service" }
 
 // String says what the action does.
 func (a StartAnalysis) String() string {

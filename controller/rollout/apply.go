@@ -65,6 +65,8 @@ func (r *Reconciler) moveTraffic(ctx context.Context, w *world, action planner.A
 		return r.setWeight(ctx, w, a)
 	case planner.DetachStandby:
 		return r.detachStandby(ctx, w)
+	case planner.DeleteStandby:
+		return r.deleteStandby(ctx, w)
 	}
 	return fmt.Errorf("there is no way to %s", action)
 }

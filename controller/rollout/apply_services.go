@@ -106,6 +106,14 @@ func (w *world) ownsStandby() bool {
 	return w.standby != nil && metav1.IsControlledBy(w.standby, w.rollout)
 }
 
+// deleteStandby deletes the standby Service, if it is still as it was observed.
+func (r *Reconciler) deleteStandby(ctx context.Context, w *world) error {
+	if w.standby == nil {
+		return fmt.Errorf("there is no Service %s to delete", w.snapshot.Standby.Name)
+	}
+	return r.remove(ctx, w.standby)
+}
+
 // pointService puts a revision into the selector of a Service, or takes it out. Nothing else of the Service is written.
 func (r *Reconciler) pointService(ctx context.Context, w *world, a planner.PointService) error {
 	service, name := w.active, w.snapshot.Active.Name

@@ -121,20 +121,23 @@ func (r *Reconciler) force(ctx context.Context, w *world) (planner.Plan, error) 
 	for range lastWrites {
 		plan := r.next(w.snapshot)
 		for _, action := range plan.Actions {
-			if err := r.perform(ctx, w, action); err != nil && !refusal(err) && !apierrors.IsConflict(err) {
+			err := r.perform(ctx, w, action)
+			if err != nil && !refusal(err) && !apierrors.IsConflict(err) {
 				return plan, err
 			}
-			w.pretend(action)
+			w.pretend(action, err == nil)
 		}
 	}
 	return planner.Plan{Left: true}, nil
 }
 
-// lastWrites is how many plans it takes at the most until nothing is left: Services, weight and routes, one after another.
-const lastWrites = 3
+// lastWrites is how many plans it takes at the most until nothing is left: Services, weight, routes and the standby Service,
+// one after another.
+const lastWrites = 4
 
-// pretend changes a snapshot as if an action had been observed.
-func (w *world) pretend(action planner.Action) {
+// pretend changes a snapshot as if an action had been observed. A standby Service that routes were to lose, and have not,
+// is not taken from them.
+func (w *world) pretend(action planner.Action, done bool) {
 	switch a := action.(type) {
 	case planner.PointService:
 		if a.Role == planner.Active {
@@ -143,9 +146,11 @@ func (w *world) pretend(action planner.Action) {
 			w.snapshot.Standby.Revision = a.Revision
 		}
 	case planner.SetWeight:
-		w.snapshot.Route.Weight = a.Tenths
+		w.snapshot.Route.Weight, w.snapshot.Leaving.Twin = a.Tenths, w.snapshot.Leaving.Twin && done
 	case planner.DetachStandby:
-		w.snapshot.Leaving.Referred = false
+		w.snapshot.Leaving.Referred, w.snapshot.Leaving.Twin = false, done
+	case planner.DeleteStandby:
+		w.snapshot.Standby.Found = false
 	case planner.ScaleWorkload:
 		w.snapshot.Workload.Replicas = a.Replicas
 	case planner.StopAnalysis:
@@ -159,12 +164,14 @@ func (w *world) observeLeaving() {
 	leaving := &planner.Leaving{
 		Since:    w.rollout.DeletionTimestamp.Time,
 		Orphan:   controllerutil.ContainsFinalizer(w.rollout, metav1.FinalizerOrphanDependents),
-		Twin:     w.standby == nil || w.ownsStandby() || w.madeStandby(),
 		Referred: w.attached,
 	}
 	for _, rs := range w.replicaSets {
 		leaving.Orphan = leaving.Orphan || !metav1.IsControlledBy(rs, w.rollout)
 	}
+	leaving.Uncollected = leaving.Orphan || w.madeStandby()
+	ours := w.standby == nil || w.ownsStandby() || w.madeStandby()
+	leaving.Twin = ours && (!leaving.Uncollected || !w.shared)
 	w.snapshot.Leaving = leaving
 	w.leaveClaimed()
 }
@@ -185,7 +192,8 @@ func (w *world) leaveClaimed() {
 	}
 }
 
-// madeStandby says whether the standby Service is one that we made and that nobody owns any more, as the pods are to stay.
+// madeStandby says whether the standby Service is one that a Rollout of this name has made and that nobody owns any more, as
+// when the pods are to stay.
 func (w *world) madeStandby() bool {
 	return w.standby != nil && metav1.GetControllerOf(w.standby) == nil &&
 		w.standby.Labels[v1alpha1.LabelRollout] == revision.LabelValue(w.rollout.Name)
@@ -216,9 +224,9 @@ func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting
 		if err != nil {
 			return all, err
 		}
-		barred := func(p trafficrouting.Problem) bool { return p.Reason != v1alpha1.ReasonRouteNotAccepted }
-		if slices.ContainsFunc(observed.Problems, barred) && observed.Weight == trafficrouting.WeightUnknown {
+		if unusable(observed) {
 			log.FromContext(ctx).Info("a route cannot be put back", "route", ref.String(), "problem", observed.Problems[0].Message)
+			w.shared = w.shared || observed.Attached
 			continue
 		}
 		if len(usable) > 0 && observed.Weight != all.Weight {
@@ -231,4 +239,11 @@ func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting
 	}
 	w.target.Routes = usable
 	return all, nil
+}
+
+// unusable says whether a route is gone, or such that no weight can be written to it.
+func unusable(route trafficrouting.Observed) bool {
+	return route.Weight == trafficrouting.WeightUnknown && slices.ContainsFunc(route.Problems, func(p trafficrouting.Problem) bool {
+		return p.Reason != v1alpha1.ReasonRouteNotAccepted
+	})
 }

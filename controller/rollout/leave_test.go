@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -112,8 +113,12 @@ func TestADeletedRolloutLeavesNothingBehind(t *testing.T) {
 				if orphan {
 					h.orphan()
 				}
+				mark := len(h.writes)
 				took := h.end()
 				h.wantLeft()
+				if deletes := slices.Contains(h.writes[mark:], "delete *v1.Service/web-standby"); deletes != orphan {
+					t.Errorf("the standby Service is deleted by us: %v, want %v: %v", deletes, orphan, h.writes[mark:])
+				}
 				if took > 10*time.Second {
 					t.Errorf("it took %s", took)
 				}
@@ -235,5 +240,34 @@ func TestAStandbyOfTheUserStays(t *testing.T) {
 	var services corev1.ServiceList
 	if err := h.base.List(t.Context(), &services, client.InNamespace(namespace)); err != nil || len(services.Items) != 2 {
 		t.Errorf("%d Services, %v", len(services.Items), err)
+	}
+}
+
+// A standby Service that we made and that something still names stays, where pods stay: it selects them all.
+func TestAStandbyThatIsStillNamedStays(t *testing.T) {
+	for name, names := range map[string]func(h *harness){
+		"by a route that may not be written": func(h *harness) {
+			h.refuse("patch *unstructured.Unstructured/web", math.MaxInt,
+				apierrors.NewForbidden(schema.GroupResource{Resource: "httproutes"}, "web", errors.New("a policy")))
+		},
+		"by another Rollout": func(h *harness) {
+			other := routed().Obj()
+			other.Name, other.CreationTimestamp = "other", metav1.Time{Time: h.clock.Now().Add(time.Hour)}
+			other.Spec.Services = &v1alpha1.Services{Active: "other", Standby: "web-standby"}
+			h.make(other)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := started(t, routed(), network()...)
+			h.release(imageV2)
+			h.settle()
+			h.orphan()
+			names(h)
+			h.end()
+			h.get("web-standby", &corev1.Service{})
+			if got := h.selected("web-standby"); got != "" {
+				t.Errorf("web-standby selects %q", got)
+			}
+		})
 	}
 }

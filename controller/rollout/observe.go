@@ -36,6 +36,8 @@ type world struct {
 	active, standby *corev1.Service
 	// claimed are those of its Services that another Rollout moves.
 	claimed map[string]bool
+	// shared says that something that stays names the standby Service: another Rollout, or a route that cannot be put back.
+	shared bool
 	// pods of the Rollout by revision, while a restart is asked for.
 	pods map[string][]corev1.Pod
 	// runs are all AnalysisRuns of the Rollout, the newest first.

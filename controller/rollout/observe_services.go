@@ -131,6 +131,7 @@ func (r *Reconciler) claimant(ctx context.Context, w *world) (string, error) {
 	claimant := ""
 	w.claimed = map[string]bool{}
 	for _, name := range servicesOf(w.rollout) {
+		standby := name == w.rollout.Spec.Services.StandbyName()
 		var list v1alpha1.RolloutList
 		if err := r.cache.List(ctx, &list, client.InNamespace(w.rollout.Namespace),
 			client.MatchingFields{indexService: name}); err != nil {
@@ -139,11 +140,13 @@ func (r *Reconciler) claimant(ctx context.Context, w *world) (string, error) {
 		for i := range list.Items {
 			switch other := &list.Items[i]; {
 			case other.DeletionTimestamp != nil || other.Name == w.rollout.Name:
+				continue
 			case olderThan(other, w.rollout):
 				claimant, w.claimed[name] = cmp.Or(claimant, other.Name), true
 			case w.taken():
 				w.claimed[name] = true
 			}
+			w.shared = w.shared || standby
 		}
 	}
 	return claimant, nil

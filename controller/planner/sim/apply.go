@@ -37,6 +37,8 @@ func (w *World) applyToTraffic(a planner.Action) {
 		w.Weight, w.Referred = a.Tenths, w.Referred || a.Tenths > 0
 	case planner.DetachStandby:
 		w.Referred = false
+	case planner.DeleteStandby:
+		w.Standby, w.Twin = Service{}, false
 	}
 }
 

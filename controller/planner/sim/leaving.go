@@ -32,7 +32,9 @@ func (l Leaving) observed(w *World) *planner.Leaving {
 	if !l.Asked {
 		return nil
 	}
-	return &planner.Leaving{Since: epoch().Add(l.At), Orphan: l.Orphan, Twin: w.Twin, Referred: w.Referred}
+	return &planner.Leaving{
+		Since: epoch().Add(l.At), Orphan: l.Orphan, Twin: w.Twin, Uncollected: l.Orphan, Referred: w.Referred,
+	}
 }
 
 // ends are the two ways in which somebody deletes the Rollout.
@@ -71,8 +73,17 @@ func (w *World) residue() string {
 		return fmt.Sprintf("weight %d is left, and %d programmed", w.Weight, w.Programmed)
 	case w.Active.Selects != 0:
 		return "active selects one revision for ever"
+	}
+	return w.leftStandby()
+}
+
+// leftStandby says what is wrong with the standby service that is left.
+func (w *World) leftStandby() string {
+	switch {
 	case w.Twin && w.Referred:
 		return "a route names the standby service, which goes"
+	case w.Twin && w.Standby.Exists && w.Leaving.Orphan:
+		return "the standby service, which nobody collects, is left"
 	case !w.Twin && w.Standby.Selects != 0:
 		return "standby, which stays, selects one revision for ever"
 	}
