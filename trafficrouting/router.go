@@ -87,13 +87,3 @@ type Observed struct {
 	// Problems are what a person must mend, in the order of the routes.
 	Problems []Problem
 }
-
-// Problem is something about the routes that a person must mend.
-type Problem struct {
-	// Reason in one word: a constant of v1alpha1.
-	Reason string
-	// Field is the path in the spec of the Rollout, "spec.traffic.gatewayAPI.routes[0]".
-	Field string
-	// Message says what is wrong and what would mend it.
-	Message string
-}

@@ -20,16 +20,9 @@ func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.U
 		return nil, false, err
 	}
 	for _, r := range rules {
-		if !r.hasStandby() {
-			continue
+		if refs, found := r.Without(); found {
+			r.fields["backendRefs"], changed = refs, true
 		}
-		refs := make([]any, 0, len(r.refs))
-		for _, ref := range r.refs {
-			if !s.services(route).refers(ref, s.Standby) {
-				refs = append(refs, ref)
-			}
-		}
-		r.fields["backendRefs"], changed = refs, true
 	}
 	return desired, changed, nil
 }
@@ -37,10 +30,5 @@ func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.U
 // Names says whether a managed rule of a route names the standby Service.
 func Names(route *unstructured.Unstructured, s Split) bool {
 	rules, err := parseRules(route, s.services(route))
-	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool { return r.hasStandby() })
-}
-
-// hasStandby says whether a rule has a backend of the standby Service.
-func (r *rule) hasStandby() bool {
-	return slices.ContainsFunc(r.pools, func(p pool) bool { return p.standby != none || len(p.surplus) > 0 })
+	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool { return r.HasStandby() })
 }

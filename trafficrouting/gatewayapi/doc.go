@@ -10,24 +10,8 @@
 //
 // # How a share becomes weights
 //
-// The active backend and its standby share a pool: the part of the rule's requests that the user gave to the
-// application. In a rule with other backends the pool is as large as the two weights together, and stays so. With the
-// pool P, the others F and the wanted share w in tenths of a percent, any whole k gives
-//
-//	standby = k·P·w/1000    active = k·P − standby    others = k·F
-//
-// and keeps every backend's share of the requests exactly, as long as k·P·w is divisible by 1000. A rule that has the
-// wanted share already is not touched. Otherwise the first of these that divides, and that stays within the 1,000,000
-// which the API allows, is written:
-//
-//  1. k = 1 on the weights as they stand: the others are not touched. Only in a rule with more than one pool or others;
-//  2. k = 100 on the weights in their lowest terms, so that a rule with no others reads as percent: 80 and 20;
-//  3. k = 1000 on the weights in their lowest terms: 995 and 5 for half a percent;
-//  4. the smallest k that divides, on the weights in their lowest terms.
-//
-// As shares stay exact and lowest terms do not grow, nothing drifts, however many weights follow one another. Case 3
-// always fits when no weight in its lowest terms is above 1000; a route that is beyond is reported before a release
-// starts.
+// As package share says, with 1,000,000 as the largest weight: exactly, to a tenth of a percent, and every other backend
+// of the rule keeps its share.
 //
 // # Who owns the weights
 //

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
@@ -30,10 +29,10 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 		return nil, false, err
 	}
 	for _, r := range rules {
-		if weight, ok := r.weight(); ok && weight == s.Weight {
+		if weight, ok := r.Weight(); ok && weight == s.Weight {
 			continue
 		}
-		refs, err := r.render(s)
+		refs, err := r.Render(s.Weight)
 		if err != nil {
 			return nil, false, err
 		}
@@ -55,13 +54,13 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 	}
 	var weights []int32
 	for _, r := range rules {
-		share, ok := r.weight()
+		share, ok := r.Weight()
 		if !ok {
 			share = trafficrouting.WeightUnknown
 		}
 		weights = append(weights, share)
 		if err == nil {
-			err = r.check()
+			err = r.Check()
 		}
 	}
 	if slices.Min(weights) != slices.Max(weights) {
@@ -72,58 +71,4 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 
 func (s Split) services(route *unstructured.Unstructured) services {
 	return services{namespace: route.GetNamespace(), active: s.Active, standby: s.Standby}
-}
-
-// render returns the backendRefs of a rule with the wanted weights. A standby that is missing is put in behind its
-// active backend, as a copy of it.
-func (r *rule) render(s Split) ([]any, error) {
-	if s.Weight > 0 {
-		if err := r.room(); err != nil {
-			return nil, err
-		}
-	}
-	out, ok := r.shares().at(s.Weight)
-	if !ok {
-		return nil, unusable("%s has weights that cannot give %s an exact share within the %d that the API allows: write "+
-			"weights of at most %d, those of the two Services counted together", r.path, s.Standby, maxBackendWeight,
-			maxBackendWeight/perMille)
-	}
-	for i, other := range r.others {
-		r.setWeight(other, out.others[i])
-	}
-	twins := make(map[int]map[string]any)
-	for i, p := range r.pools {
-		r.setWeight(p.active, out.active[i])
-		r.setStandby(p, out.standby[i])
-		if p.standby == none && out.standby[i] > 0 {
-			twin := runtime.DeepCopyJSON(r.refs[p.active])
-			twin["name"], twin["weight"] = s.Standby, out.standby[i]
-			twins[p.active] = twin
-		}
-	}
-	refs := make([]any, 0, len(r.refs)+len(twins))
-	for i, ref := range r.refs {
-		refs = append(refs, ref)
-		if twin, ok := twins[i]; ok {
-			refs = append(refs, twin)
-		}
-	}
-	return refs, nil
-}
-
-// setStandby writes the weight of the standby backend that a pool has, and takes the rest of them out of traffic.
-func (r *rule) setStandby(p pool, weight int64) {
-	if p.standby != none {
-		r.setWeight(p.standby, weight)
-	}
-	for _, surplus := range p.surplus {
-		r.setWeight(surplus, 0)
-	}
-}
-
-// setWeight writes the weight of a backend, unless it has it already, by default or in writing.
-func (r *rule) setWeight(i int, weight int64) {
-	if r.weights[i] != weight {
-		r.refs[i]["weight"] = weight
-	}
 }
