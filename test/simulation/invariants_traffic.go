@@ -335,7 +335,7 @@ func serviceFields(l *look) string {
 	before, ok := l.change.Before.(*corev1.Service)
 	after, isService := l.change.After.(*corev1.Service)
 	if !ok || !isService {
-		if l.change.Verb == VerbCreate && metav1.IsControlledBy(l.change.After, l.after.rollout) {
+		if l.change.Verb == VerbCreate && metav1.IsControlledBy(l.change.After, l.after.rollout) || l.takesTwinAlong(before) {
 			return ""
 		}
 		return "a Service that is not ours was created or deleted"
@@ -352,6 +352,17 @@ func serviceFields(l *look) string {
 		return fmt.Sprintf("more than one label of the selector of Service %s differs", after.Name)
 	}
 	return ""
+}
+
+// takesTwinAlong says whether a Service was deleted that a Rollout has made, and that nobody else would delete, as the Rollout
+// is being deleted without its dependents.
+func (l *look) takesTwinAlong(service *corev1.Service) bool {
+	if service == nil || l.change.Verb != VerbDelete {
+		return false
+	}
+	owner := metav1.GetControllerOf(service)
+	return l.after.rollout.DeletionTimestamp != nil &&
+		service.Labels[v1alpha1.LabelRollout] == l.after.rollout.Name && (owner == nil || owner.UID == l.after.rollout.UID)
 }
 
 func setFields(l *look) string {
