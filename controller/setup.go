@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
@@ -100,6 +101,6 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 }
 
 // routers are all ways of sharing traffic that are compiled in.
-func routers(reader client.Reader, writer client.Writer) trafficrouting.Routers {
-	return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer)}
+func routers(reader client.Reader, writer client.Writer, served meta.RESTMapper) trafficrouting.Routers {
+	return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer, served)}
 }

@@ -11,6 +11,8 @@ package trafficrouting
 import (
 	"context"
 	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // WeightUnknown is the weight of routes that are missing or that disagree.
@@ -18,6 +20,11 @@ const WeightUnknown int32 = -1
 
 // Router shares requests between two Services by what the routes of a Target say.
 type Router interface {
+	// Kinds are the kinds of objects that Observe reads for a target, in the version in which it reads them, so that the
+	// caller can see to it that its reader has them. Those that the cluster does not serve are left out, and all is false:
+	// Observe says what to do about them, and they may be served later. An error means that this is not known.
+	Kinds(t Target) (kinds []schema.GroupVersionKind, all bool, err error)
+
 	// Observe reads the routes. What a person must mend is a Problem and not an error; an error means that the routes
 	// could not be read and that nothing is known about them.
 	Observe(ctx context.Context, t Target) (Observed, error)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -13,9 +14,10 @@ import (
 // named is a router that is only told apart by its name.
 type named struct{ name string }
 
-func (named) Observe(context.Context, Target) (Observed, error) { return Observed{}, nil }
-func (named) Detach(context.Context, Target) error              { return nil }
-func (named) Apply(context.Context, Target, Wanted) error       { return nil }
+func (named) Observe(context.Context, Target) (Observed, error)     { return Observed{}, nil }
+func (named) Kinds(Target) ([]schema.GroupVersionKind, bool, error) { return nil, true, nil }
+func (named) Detach(context.Context, Target) error                  { return nil }
+func (named) Apply(context.Context, Target, Wanted) error           { return nil }
 
 func TestFor(t *testing.T) {
 	traffic := &v1alpha1.Traffic{GatewayAPI: &v1alpha1.GatewayAPITraffic{

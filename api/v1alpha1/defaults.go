@@ -30,7 +30,7 @@ const (
 	// DefaultQueryTimeout is how long one query of a metric may take.
 	DefaultQueryTimeout = 10 * time.Second
 	// DefaultRouteKind is the kind of a route whose kind was left out.
-	DefaultRouteKind = "HTTPRoute"
+	DefaultRouteKind = RouteKindHTTP
 	// DefaultTopologyKey is the label of nodes by which anti-affinity tells them apart.
 	DefaultTopologyKey = corev1.LabelHostname
 	// DefaultAntiAffinityWeight is the weight of preferred anti-affinity among other preferences.

@@ -1,5 +1,20 @@
 package v1alpha1
 
+// Kinds of routes of the Gateway API that can share traffic.
+const (
+	// RouteKindHTTP routes HTTP requests.
+	RouteKindHTTP = "HTTPRoute"
+	// RouteKindGRPC routes calls of gRPC.
+	RouteKindGRPC = "GRPCRoute"
+	// RouteKindTLS routes connections by the server name of their TLS handshake.
+	RouteKindTLS = "TLSRoute"
+	// RouteKindTCP routes connections.
+	RouteKindTCP = "TCPRoute"
+)
+
+// RouteKinds are all of them.
+func RouteKinds() []string { return []string{RouteKindHTTP, RouteKindGRPC, RouteKindTLS, RouteKindTCP} }
+
 // Traffic names the objects that share traffic between the two Services.
 type Traffic struct {
 	// GatewayAPI shares traffic by the weights of Gateway API routes.
@@ -22,10 +37,10 @@ type GatewayAPITraffic struct {
 
 // RouteReference names one route in the namespace of the Rollout.
 type RouteReference struct {
-	// Kind of the route.
+	// Kind of the route. The version is the best one that the cluster serves.
 	// +optional
 	// +kubebuilder:default=HTTPRoute
-	// +kubebuilder:validation:Enum=HTTPRoute
+	// +kubebuilder:validation:Enum=HTTPRoute;GRPCRoute;TLSRoute;TCPRoute
 	Kind string `json:"kind,omitempty"`
 
 	// Name of the route.

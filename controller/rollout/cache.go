@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,12 +18,8 @@ import (
 
 // What is cached is what is decided from. There is no cache of Pods, of which a cluster has most, nor of Secrets.
 
-// httpRoute is the kind of the routes, which are kept as they are, with fields that this version does not know.
-func httpRoute() schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
-}
-
-// cachedKinds are the kinds that the controller both writes and has in its cache, as the cache has them.
+// cachedKinds are the kinds that the controller both writes and has in its cache, as the cache has them. Kinds of routes come
+// to them when they are watched.
 func cachedKinds() map[schema.GroupVersionKind]func() client.Object {
 	return map[schema.GroupVersionKind]func() client.Object{
 		v1alpha1.GroupVersion.WithKind(v1alpha1.RolloutKind):     func() client.Object { return &v1alpha1.Rollout{} },
@@ -32,15 +27,8 @@ func cachedKinds() map[schema.GroupVersionKind]func() client.Object {
 		appsv1.SchemeGroupVersion.WithKind("ReplicaSet"):         func() client.Object { return &appsv1.ReplicaSet{} },
 		corev1.SchemeGroupVersion.WithKind("Service"):            func() client.Object { return &corev1.Service{} },
 		deployment(): func() client.Object { return newDeployment() },
-		httpRoute():  func() client.Object { return newHTTPRoute() },
 		corev1.SchemeGroupVersion.WithKind(v1alpha1.KindConfigMap): func() client.Object { return newMetadata(v1alpha1.KindConfigMap) },
 	}
-}
-
-func newHTTPRoute() *unstructured.Unstructured {
-	route := &unstructured.Unstructured{}
-	route.SetGroupVersionKind(httpRoute())
-	return route
 }
 
 // CachedObjects says how much of the objects that there are many of stays in memory: what is looked at. Never write one
@@ -112,7 +100,7 @@ func shrinkMetadata(in any) (any, error) {
 const (
 	// indexService finds the Rollouts that name a Service, and the EndpointSlices of one.
 	indexService = "sluice.service"
-	// indexRoute finds the Rollouts that name a route, as "kind/name".
+	// indexRoute finds the Rollouts that name a route, as "kind/namespace/name".
 	indexRoute = "sluice.route"
 	// indexTemplate finds the Rollouts that name an analysis template, as "kind/name".
 	indexTemplate = "sluice.template"
@@ -169,18 +157,6 @@ func servicesOf(obj client.Object) []string {
 		return nil
 	}
 	return []string{rollout.Spec.Services.Active, rollout.Spec.Services.StandbyName()}
-}
-
-func routesOf(obj client.Object) []string {
-	rollout, ok := obj.(*v1alpha1.Rollout)
-	if !ok || !rollout.Spec.UsesRoutes() {
-		return nil
-	}
-	var out []string
-	for _, ref := range rollout.Spec.Traffic.GatewayAPI.Routes {
-		out = append(out, ref.KindOrDefault()+"/"+ref.Name)
-	}
-	return out
 }
 
 func templatesOf(obj client.Object) []string {

@@ -132,7 +132,7 @@ func (h *harness) restart() {
 	h.r = New(Parts{
 		Cache: h.base, Live: h.base, Client: counted, Recorder: h.recorder, Clock: h.clock, Settle: settle,
 		Routers: func(reader client.Reader, writer client.Writer) trafficrouting.Routers {
-			return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer)}
+			return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer, builder.RouteMapper())}
 		},
 	})
 }

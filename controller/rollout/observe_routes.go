@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 const (
-	// routesRetry is how soon a cluster that did not serve routes is asked again. Nothing tells when it begins to.
+	// routesRetry is how soon a cluster that did not serve a kind is asked again. Nothing tells when it begins to.
 	routesRetry = 30 * time.Second
 	// routesTimeout is how long the first list of routes may take before that is told of.
 	routesTimeout = 20 * time.Second
@@ -26,27 +24,42 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	if !spec.UsesRoutes() || spec.Services == nil {
 		return nil
 	}
-	waited, err := r.routes.ensure(ctx, w.snapshot.Now)
-	switch {
-	case meta.IsNoMatchError(err):
-		w.lookAgain(routesRetry)
-		w.problem(v1alpha1.ReasonRouteNotFound, "spec.traffic.gatewayAPI",
-			"the cluster does not serve "+httpRoute().GroupVersion().String()+": install the Gateway API CRDs")
-		return nil
-	case err != nil:
-		return fmt.Errorf("watching routes: %w", err)
-	case waited > routesTimeout:
-		w.lookAgain(routesRetry)
-		w.problem(v1alpha1.ReasonRouteNotFound, "spec.traffic.gatewayAPI",
-			"HTTPRoutes cannot be read: let the service account of the controller list and watch them; its log says why")
-		return nil
-	case waited > 0:
-		return &unsettledError{what: "the list of HTTPRoutes"}
-	}
+	var err error
 	if w.router, w.target, err = r.routers.For(w.rollout.Namespace, spec); err != nil {
 		return err
 	}
+	if seen, err := r.seeRoutes(ctx, w); err != nil || !seen {
+		w.router = nil
+		return err
+	}
 	return r.readRoutes(ctx, w)
+}
+
+// seeRoutes sees to it that the cache has what the router reads, and says whether it has.
+func (r *Reconciler) seeRoutes(ctx context.Context, w *world) (bool, error) {
+	kinds, all, err := w.router.Kinds(w.target)
+	if err != nil {
+		return false, err
+	}
+	if !all {
+		w.lookAgain(routesRetry)
+	}
+	for _, kind := range kinds {
+		r.writes.watches(kind)
+		waited, err := r.routes.ensure(ctx, kind, w.snapshot.Now)
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("watching %s: %w", kind.Kind, err)
+		case waited > routesTimeout:
+			w.lookAgain(routesRetry)
+			w.problem(v1alpha1.ReasonRouteNotFound, "spec.traffic", kind.Kind+
+				"s cannot be read: let the service account of the controller list and watch them; its log says why")
+			return false, nil
+		case waited > 0:
+			return false, &unsettledError{what: "the list of " + kind.Kind + "s"}
+		}
+	}
+	return true, nil
 }
 
 // readRoutes reads the routes; of a Rollout that is being deleted those that can still be put back.

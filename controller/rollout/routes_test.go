@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -11,9 +13,11 @@ import (
 func TestRoutesThatCannotBeRead(t *testing.T) {
 	h := newHarness(t, append(network(), routed().Obj())...)
 	listed, starts := false, 0
-	h.r.routes.start = func(context.Context) (func() bool, error) {
-		starts++
-		return func() bool { return listed }, nil
+	h.r.routes.start = func(schema.GroupVersionKind) func(context.Context) (func() bool, error) {
+		return func(context.Context) (func() bool, error) {
+			starts++
+			return func() bool { return listed }, nil
+		}
 	}
 	result, err := h.pass()
 	if err != nil || result.RequeueAfter != conflictWait || len(h.writes) != 0 {
@@ -25,7 +29,7 @@ func TestRoutesThatCannotBeRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h.wantStalled(v1alpha1.ReasonRouteNotFound, []string{"spec.traffic.gatewayAPI", "list and watch"})
+	h.wantStalled(v1alpha1.ReasonRouteNotFound, []string{"spec.traffic", "HTTPRoutes", "list and watch"})
 	if result.RequeueAfter != routesRetry {
 		t.Errorf("looked at again in %s, want %s", result.RequeueAfter, routesRetry)
 	}

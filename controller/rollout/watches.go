@@ -11,8 +11,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -59,8 +61,9 @@ type Options struct {
 	Turns int
 	// Clock tells the time.
 	Clock clock.PassiveClock
-	// Routers makes the routers, from the reader and the writer that they are to use.
-	Routers func(client.Reader, client.Writer) trafficrouting.Routers
+	// Routers makes the routers, from the reader and the writer that they are to use, and from what says which
+	// kinds the cluster serves.
+	Routers func(client.Reader, client.Writer, meta.RESTMapper) trafficrouting.Routers
 }
 
 // Setup adds the controller of Rollouts to a manager.
@@ -73,7 +76,10 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 		return err
 	}
 	r := New(Parts{
-		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Client: mgr.GetClient(), Routers: options.Routers,
+		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Client: mgr.GetClient(),
+		Routers: func(reader client.Reader, writer client.Writer) trafficrouting.Routers {
+			return options.Routers(reader, writer, mgr.GetRESTMapper())
+		},
 		Recorder: mgr.GetEventRecorder("sluice"), Clock: newSteady(options.Clock), Settle: options.Settle, Conditions: conditions,
 		Turns: options.Turns,
 	})
@@ -102,7 +108,9 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("building the controller of Rollouts: %w", err)
 	}
-	r.routes.start = r.late(mgr, c, newHTTPRoute(), r.namingRoute)
+	r.routes.start = func(kind schema.GroupVersionKind) func(context.Context) (func() bool, error) {
+		return r.late(mgr, c, newLoose(kind), r.namingRoute(kind.Kind))
+	}
 	r.workload.start = r.late(mgr, c, newDeployment(), r.namingWorkload)
 	r.configMaps.start = r.late(mgr, c, newMetadata(v1alpha1.KindConfigMap), r.trackingConfigMap)
 	return nil
@@ -218,11 +226,6 @@ func (r *Reconciler) mayAdopt(ctx context.Context, obj client.Object) []reconcil
 		}
 	}
 	return out
-}
-
-// namingRoute are the Rollouts that name a route.
-func (r *Reconciler) namingRoute(ctx context.Context, obj client.Object) []reconcile.Request {
-	return r.indexed(ctx, obj.GetNamespace(), indexRoute, httpRoute().Kind+"/"+obj.GetName())
 }
 
 // namingWorkload are the Rollouts that name a Deployment.

@@ -40,9 +40,9 @@ type writes struct {
 	cache  client.Reader
 	live   client.Reader
 	clock  clock.PassiveClock
-	kinds  map[schema.GroupVersionKind]func() client.Object
 
 	mu      sync.Mutex
+	kinds   map[schema.GroupVersionKind]func() client.Object
 	pending map[types.NamespacedName]map[object]write
 }
 
@@ -132,6 +132,22 @@ func (w *writes) DeleteAllOf(ctx context.Context, obj client.Object, opts ...cli
 	return w.client.DeleteAllOf(ctx, obj, opts...)
 }
 
+// watches says that the cache has a kind, as unstructured objects.
+func (w *writes) watches(kind schema.GroupVersionKind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kinds[kind] == nil {
+		w.kinds[kind] = func() client.Object { return newLoose(kind) }
+	}
+}
+
+// empty is an object of a kind that is remembered.
+func (w *writes) empty(kind schema.GroupVersionKind) client.Object {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.kinds[kind]()
+}
+
 // remember notes a write of a kind that the controller has in its cache.
 func (w *writes) remember(ctx context.Context, obj client.Object, done write) error {
 	rollout, ok := ctx.Value(actor{}).(types.NamespacedName)
@@ -142,12 +158,12 @@ func (w *writes) remember(ctx context.Context, obj client.Object, done write) er
 	if err != nil {
 		return err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.kinds[gvk] == nil {
 		return nil
 	}
 	done.at = w.clock.Now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.pending[rollout] == nil {
 		w.pending[rollout] = map[object]write{}
 	}
@@ -219,7 +235,7 @@ func (w *writes) settle(rollout types.NamespacedName, o object, done write) {
 
 // shows says whether the cache shows a write. An object that was changed and is not there any more was deleted later.
 func (w *writes) shows(ctx context.Context, o object, done write) (bool, error) {
-	obj := w.kinds[o.kind]()
+	obj := w.empty(o.kind)
 	err := w.cache.Get(ctx, o.key, obj)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -235,7 +251,7 @@ func (w *writes) shows(ctx context.Context, o object, done write) (bool, error) 
 // lost asks the API server whether a write that the cache does not show was lost: what was created was deleted before
 // the cache saw it, or the API server came back from a backup.
 func (w *writes) lost(ctx context.Context, o object, done write) (bool, error) {
-	obj := w.kinds[o.kind]()
+	obj := w.empty(o.kind)
 	err := w.live.Get(ctx, o.key, obj)
 	if apierrors.IsNotFound(err) {
 		return done.created, nil

@@ -8,32 +8,44 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/apiserver/env"
+	"github.com/sluice-dev/sluice/test/builder"
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 	"github.com/sluice-dev/sluice/trafficrouting/routertest"
 )
 
-// TestRouterConformance holds the Gateway API router to its promises with the published CRD of HTTPRoute: its defaults,
-// its validation and its atomic lists.
+// TestRouterConformance holds the Gateway API router to its promises with the published CRDs of the routes: their defaults,
+// their validation and their atomic lists.
 func TestRouterConformance(t *testing.T) {
-	routertest.Run(t, func(t *testing.T) routertest.World {
-		t.Helper()
-		return newRoutes(t, env.Start(t))
-	}, routertest.Features{Others: true})
+	for _, kind := range v1alpha1.RouteKinds() {
+		t.Run(kind, func(t *testing.T) {
+			routertest.Run(t, func(t *testing.T) routertest.World {
+				t.Helper()
+				return newRoutesOf(t, env.Start(t), builder.RouteKind(kind))
+			}, routertest.Features{Others: true})
+		})
+	}
 }
 
-func newRoutes(t *testing.T, e *env.Env) *routertest.HTTPRoutes {
+func newRoutes(t *testing.T, e *env.Env) *routertest.Routes {
+	t.Helper()
+	return newRoutesOf(t, e, builder.RouteKind(v1alpha1.DefaultRouteKind))
+}
+
+func newRoutesOf(t *testing.T, e *env.Env, kind schema.GroupVersionKind) *routertest.Routes {
 	t.Helper()
 	c, err := client.NewWithWatch(e.Config, client.Options{Scheme: e.Scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routertest.NewHTTPRoutes(c, e.Namespace, func(c client.Client) trafficrouting.Router {
-		return gatewayapi.New(c, c)
+	return routertest.NewRoutes(c, kind, e.Namespace, func(c client.Client) trafficrouting.Router {
+		return gatewayapi.New(c, c, c.RESTMapper())
 	})
 }
 

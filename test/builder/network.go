@@ -2,10 +2,14 @@ package builder
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // HTTPPort is the port of every Service and backend that is built here.
@@ -66,3 +70,17 @@ func (b *HTTPRouteBuilder) Rule(path string, services ...string) *HTTPRouteBuild
 
 // Obj returns the route.
 func (b *HTTPRouteBuilder) Obj() *gatewayv1.HTTPRoute { return b.route.DeepCopy() }
+
+// RouteMapper knows the kinds of the Gateway API, in the version v1, as the mapper of a cluster does that serves them all.
+func RouteMapper() meta.RESTMapper {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, kind := range v1alpha1.RouteKinds() {
+		mapper.Add(RouteKind(kind), meta.RESTScopeNamespace)
+	}
+	return mapper
+}
+
+// RouteKind is a kind of route in the version v1.
+func RouteKind(kind string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: kind}
+}

@@ -17,9 +17,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 // Plane acts in one namespace.
@@ -30,6 +30,8 @@ type Plane struct {
 	Namespace string
 	// Now tells the time.
 	Now func() time.Time
+	// Kinds of routes that the gateway reports on; HTTPRoute alone when nil.
+	Kinds []schema.GroupVersionKind
 
 	mu       sync.Mutex
 	refusals map[string]string
@@ -272,58 +274,4 @@ func (p *Plane) endpoints(ctx context.Context, service *corev1.Service, pods []c
 	}
 	existing.Endpoints = slice.Endpoints
 	return p.Client.Update(ctx, existing)
-}
-
-// routes lets the gateway report on every route.
-func (p *Plane) routes(ctx context.Context) error {
-	var list gatewayv1.HTTPRouteList
-	if err := p.Client.List(ctx, &list, client.InNamespace(p.Namespace)); err != nil {
-		return err
-	}
-	for i := range list.Items {
-		if err := p.route(ctx, &list.Items[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Plane) route(ctx context.Context, route *gatewayv1.HTTPRoute) error {
-	p.mu.Lock()
-	refusal := p.refusals[route.Name]
-	p.mu.Unlock()
-	accepted := metav1.Condition{
-		Type: string(gatewayv1.RouteConditionAccepted), Status: metav1.ConditionTrue,
-		Reason: string(gatewayv1.RouteReasonAccepted), ObservedGeneration: route.Generation,
-	}
-	if refusal != "" {
-		accepted.Status, accepted.Reason, accepted.Message = metav1.ConditionFalse, "Refused", refusal
-	}
-	resolved := metav1.Condition{
-		Type: string(gatewayv1.RouteConditionResolvedRefs), Status: metav1.ConditionTrue,
-		Reason: string(gatewayv1.RouteReasonResolvedRefs), ObservedGeneration: route.Generation,
-	}
-	status := gatewayv1.HTTPRouteStatus{}
-	for _, ref := range route.Spec.ParentRefs {
-		status.Parents = append(status.Parents, gatewayv1.RouteParentStatus{
-			ParentRef: ref, ControllerName: "sluice.dev/test", Conditions: []metav1.Condition{accepted, resolved},
-		})
-	}
-	for i, parent := range route.Status.Parents {
-		for j := range parent.Conditions {
-			if i < len(status.Parents) && j < len(status.Parents[i].Conditions) {
-				status.Parents[i].Conditions[j].LastTransitionTime = parent.Conditions[j].LastTransitionTime
-			}
-		}
-	}
-	if equality.Semantic.DeepEqual(route.Status, status) {
-		return nil
-	}
-	for i := range status.Parents {
-		for j := range status.Parents[i].Conditions {
-			status.Parents[i].Conditions[j].LastTransitionTime = metav1.NewTime(p.Now())
-		}
-	}
-	route.Status = status
-	return p.Client.Status().Update(ctx, route)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/controller/rollout"
+	"github.com/sluice-dev/sluice/test/builder"
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 )
@@ -112,7 +113,7 @@ func (w *World) start(name string, skew time.Duration) *Process {
 		Cache: cache, Live: out, Client: out, Recorder: &recorder{world: w, process: p}, Clock: processClock{p}, Settle: Settle,
 		Conditions: w.kit.conditions, Next: w.decide,
 		Routers: func(reader client.Reader, writer client.Writer) trafficrouting.Routers {
-			return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer)}
+			return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer, builder.RouteMapper())}
 		},
 	})
 	p.wakeAll()

@@ -29,14 +29,17 @@ const (
 type Router struct {
 	reader client.Reader
 	writer client.Writer
+	served meta.RESTMapper
 }
 
 var _ trafficrouting.Router = (*Router)(nil)
 
 // New makes a Router that reads routes, as unstructured objects, from the reader and patches them with the writer. The
-// reader should be a cache: a manager's GetCache, or a client with caching of unstructured objects turned on.
-func New(reader client.Reader, writer client.Writer) *Router {
-	return &Router{reader: reader, writer: writer}
+// reader should be a cache: a manager's GetCache, or a client with caching of unstructured objects turned on. The mapper
+// knows which kinds the cluster serves; one that asks the cluster again for a kind that it does not know, as that of a
+// manager does, finds kinds that are installed later.
+func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *Router {
+	return &Router{reader: reader, writer: writer, served: served}
 }
 
 // Observe reads all routes of the target.
@@ -156,16 +159,16 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Sp
 // read gets one route. The error is a *RouteError when there is none, or none for long: a route that is being deleted
 // will not serve the traffic that is put on it.
 func (r *Router) read(ctx context.Context, ref trafficrouting.Route) (*unstructured.Unstructured, error) {
-	gvk, ok := kindOf(ref)
-	if !ok {
-		return nil, unusable("kind %s cannot be shared: write HTTPRoute", ref.Kind)
+	gvk, err := r.kindOf(ref.Kind)
+	if err != nil {
+		return nil, err
 	}
 	route := &unstructured.Unstructured{}
 	route.SetGroupVersionKind(gvk)
-	err := r.reader.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, route)
+	err = r.reader.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, route)
 	switch {
 	case meta.IsNoMatchError(err):
-		return nil, notFound("the cluster does not serve %s: install the Gateway API CRDs", gvk.GroupVersion())
+		return nil, unserved(gvk.Kind)
 	case apierrors.IsNotFound(err):
 		return nil, notFound("does not exist: create it, or name the route that serves the active Service")
 	case err != nil:
@@ -178,12 +181,4 @@ func (r *Router) read(ctx context.Context, ref trafficrouting.Route) (*unstructu
 
 func notFound(format string, args ...any) *RouteError {
 	return &RouteError{Reason: v1alpha1.ReasonRouteNotFound, Message: fmt.Sprintf(format, args...)}
-}
-
-// kindOf is the one list of kinds that a reference can name.
-func kindOf(ref trafficrouting.Route) (schema.GroupVersionKind, bool) {
-	if ref.Kind != v1alpha1.DefaultRouteKind {
-		return schema.GroupVersionKind{}, false
-	}
-	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: ref.Kind}, true
 }

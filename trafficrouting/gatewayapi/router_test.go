@@ -16,23 +16,35 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/builder"
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/routertest"
 )
 
 func TestConformance(t *testing.T) {
-	routertest.Run(t, func(t *testing.T) routertest.World {
-		t.Helper()
-		return newWorld(t, fakeServer(t))
-	}, routertest.Features{Others: true})
+	for _, kind := range v1alpha1.RouteKinds() {
+		t.Run(kind, func(t *testing.T) {
+			routertest.Run(t, func(t *testing.T) routertest.World {
+				t.Helper()
+				return newWorldOf(t, kind, fakeServer(t))
+			}, routertest.Features{Others: true})
+		})
+	}
 }
 
-func newWorld(t *testing.T, c client.WithWatch) *routertest.HTTPRoutes {
+func newWorld(t *testing.T, c client.WithWatch) *routertest.Routes {
 	t.Helper()
-	return routertest.NewHTTPRoutes(c, "shop", func(c client.Client) trafficrouting.Router { return New(c, c) })
+	return newWorldOf(t, v1alpha1.DefaultRouteKind, c)
 }
 
-// fakeServer keeps HTTPRoutes as an API server would: it counts a generation for each change of a spec, keeps the status
+func newWorldOf(t *testing.T, kind string, c client.WithWatch) *routertest.Routes {
+	t.Helper()
+	return routertest.NewRoutes(c, builder.RouteKind(kind), "shop", newRouter)
+}
+
+func newRouter(c client.Client) trafficrouting.Router { return New(c, c, builder.RouteMapper()) }
+
+// fakeServer keeps routes as an API server would: it counts a generation for each change of a spec, keeps the status
 // apart, and knows who owns which field.
 func fakeServer(t *testing.T, objects ...client.Object) client.WithWatch {
 	t.Helper()
@@ -40,7 +52,8 @@ func fakeServer(t *testing.T, objects ...client.Object) client.WithWatch {
 	if err := gatewayv1.Install(scheme); err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&gatewayv1.HTTPRoute{}).
+	return fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(
+		&gatewayv1.HTTPRoute{}, &gatewayv1.GRPCRoute{}, &gatewayv1.TLSRoute{}, &gatewayv1.TCPRoute{}).
 		WithReturnManagedFields().WithObjects(objects...).
 		WithInterceptorFuncs(interceptor.Funcs{Patch: patchAndCount}).Build()
 }
@@ -111,9 +124,8 @@ func TestProblemsOfReading(t *testing.T) {
 			) error {
 				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: gatewayv1.GroupName, Kind: "HTTPRoute"}}
 			}}),
-			kind: "HTTPRoute",
-			wantMsg: "HTTPRoute shop/web: the cluster does not serve gateway.networking.k8s.io/v1: install the Gateway API " +
-				"CRDs",
+			kind:    "HTTPRoute",
+			wantMsg: "HTTPRoute shop/web: " + unserved("HTTPRoute").Message,
 		},
 		"no such route": {
 			server: fakeServer(t), kind: "HTTPRoute",
@@ -124,8 +136,8 @@ func TestProblemsOfReading(t *testing.T) {
 			wantMsg: "HTTPRoute shop/web: is being deleted: create it again, or name the route that serves the active Service",
 		},
 		"a kind of a later version": {
-			server: fakeServer(t), kind: "TCPRoute",
-			wantMsg: "TCPRoute shop/web: kind TCPRoute cannot be shared: write HTTPRoute",
+			server: fakeServer(t), kind: "UDPRoute",
+			wantMsg: "UDPRoute shop/web: kind UDPRoute cannot be shared: write one of HTTPRoute, GRPCRoute, TLSRoute, TCPRoute",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,13 +146,13 @@ func TestProblemsOfReading(t *testing.T) {
 					Kind: tc.kind, Namespace: "shop", Name: "web", Field: "spec.traffic.gatewayAPI.routes[0]",
 				}},
 			}
-			router := New(tc.server, tc.server)
+			router := newRouter(tc.server)
 			got, err := router.Observe(t.Context(), target)
 			if err != nil {
 				t.Fatal(err)
 			}
 			reason := v1alpha1.ReasonRouteNotFound
-			if tc.kind == "TCPRoute" {
+			if tc.kind == "UDPRoute" {
 				reason = v1alpha1.ReasonRouteUnusable
 			}
 			want := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: []trafficrouting.Problem{{

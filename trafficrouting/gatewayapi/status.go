@@ -21,7 +21,8 @@ type attachment struct {
 
 // Accepted says whether a route is in force as it was read: every parent in spec.parentRefs has an entry in
 // status.parents with Accepted and ResolvedRefs true for the generation of the route or a later one. Where several
-// controllers report on one parent, all must agree; but a Gateway has one controller at a time, so that a report of an
+// controllers report on one parent, all must agree; but a Gateway and a
+// ListenerSet have one controller at a time, so that a report of an
 // earlier generation beside one of this generation was left by a controller that is gone, and does not count. No status,
 // or one of an earlier generation, is no error: the gateway has not come to it yet.
 //
@@ -85,7 +86,7 @@ func (a attachment) acceptedBy(p parent, route *unstructured.Unstructured) (bool
 		}
 		reports[said]++
 	}
-	return reports[accepts] > 0 && reports[undecided] == 0 && (reports[behind] == 0 || p.isGateway()), nil
+	return reports[accepts] > 0 && reports[undecided] == 0 && (reports[behind] == 0 || p.hasOneController()), nil
 }
 
 // answer is what one controller says of a route, as long as it does not refuse it.
@@ -129,8 +130,12 @@ func refused(p parent, c metav1.Condition) error {
 		"%s reports %s=False (%s): %s", p, c.Type, c.Reason, c.Message)}
 }
 
-// gatewayKind is the kind of a parent that names none.
-const gatewayKind = "Gateway"
+const (
+	// gatewayKind is the kind of a parent that names none.
+	gatewayKind = "Gateway"
+	// listenerSetKind is the kind of a parent that adds listeners to a Gateway.
+	listenerSetKind = "ListenerSet"
+)
 
 // parent is a reference to a parent with its defaults filled in, so that two can be compared.
 type parent struct {
@@ -149,7 +154,11 @@ func parentOf(ref gatewayv1.ParentReference, namespace string) parent {
 	}
 }
 
-func (p parent) isGateway() bool { return p.group == gatewayv1.GroupName && p.kind == gatewayKind }
+// hasOneController says whether only one controller at a time can speak for a parent: the one of its GatewayClass. Several
+// meshes may speak for a Service, and nothing is known of other kinds.
+func (p parent) hasOneController() bool {
+	return p.group == gatewayv1.GroupName && (p.kind == gatewayKind || p.kind == listenerSetKind)
+}
 
 // String names the parent as a person would look for it.
 func (p parent) String() string {

@@ -8,16 +8,18 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
-// HTTPRoutes is a World of HTTPRoutes behind a client: of a fake, or of a real API server. No gateway runs in it.
-type HTTPRoutes struct {
+// Routes is a World of Gateway API routes of one kind behind a client: of a fake, or of a real API server. No gateway runs
+// in it.
+type Routes struct {
 	client      client.WithWatch
+	kind        schema.GroupVersionKind
 	namespace   string
 	router      trafficrouting.Router
 	beforeWrite func(context.Context)
@@ -25,12 +27,14 @@ type HTTPRoutes struct {
 	writes      int
 }
 
-var _ World = (*HTTPRoutes)(nil)
+var _ World = (*Routes)(nil)
 
-// NewHTTPRoutes makes a World in a namespace. The router is made with a client that the World listens in on. The server
-// behind the client must count generations.
-func NewHTTPRoutes(c client.WithWatch, namespace string, newRouter func(client.Client) trafficrouting.Router) *HTTPRoutes {
-	w := &HTTPRoutes{client: c, namespace: namespace}
+// NewRoutes makes a World of routes of a kind, in a version that the server serves, in a namespace. The router is made with
+// a client that the World listens in on. The server behind the client must count generations.
+func NewRoutes(c client.WithWatch, kind schema.GroupVersionKind, namespace string,
+	newRouter func(client.Client) trafficrouting.Router,
+) *Routes {
+	w := &Routes{client: c, kind: kind, namespace: namespace}
 	w.router = newRouter(interceptor.NewClient(c, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption,
 		) error {
@@ -57,7 +61,7 @@ func NewHTTPRoutes(c client.WithWatch, namespace string, newRouter func(client.C
 }
 
 // write is one write of the router.
-func (w *HTTPRoutes) write(ctx context.Context, request func() error) error {
+func (w *Routes) write(ctx context.Context, request func() error) error {
 	w.writes++
 	if w.fail != nil {
 		return w.fail
@@ -70,71 +74,49 @@ func (w *HTTPRoutes) write(ctx context.Context, request func() error) error {
 }
 
 // Router is the router under test.
-func (w *HTTPRoutes) Router() trafficrouting.Router { return w.router }
+func (w *Routes) Router() trafficrouting.Router { return w.router }
 
 // Target names routes of this world.
-func (w *HTTPRoutes) Target(routes ...string) trafficrouting.Target {
+func (w *Routes) Target(routes ...string) trafficrouting.Target {
 	t := trafficrouting.Target{Namespace: w.namespace, Active: Active, Standby: Standby}
 	for i, name := range routes {
 		t.Routes = append(t.Routes, trafficrouting.Route{
-			Kind: v1alpha1.DefaultRouteKind, Namespace: w.namespace, Name: name,
-			Field: fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i),
+			Kind: w.kind.Kind, Namespace: w.namespace, Name: name, Field: fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i),
 		})
 	}
 	return t
 }
 
 // BeforeWrite has a function called once, before the next write of the router.
-func (w *HTTPRoutes) BeforeWrite(call func(context.Context)) { w.beforeWrite = call }
+func (w *Routes) BeforeWrite(call func(context.Context)) { w.beforeWrite = call }
 
 // Fail makes the requests of the router fail.
-func (w *HTTPRoutes) Fail(err error) { w.fail = err }
+func (w *Routes) Fail(err error) { w.fail = err }
 
 // Writes is the number of writes of the router.
-func (w *HTTPRoutes) Writes() int { return w.writes }
+func (w *Routes) Writes() int { return w.writes }
 
-// Put makes a route with a rule that is to be shared, between two that are not.
-func (w *HTTPRoutes) Put(t *testing.T, route string, backends ...Backend) {
+// Put makes a route with a rule that is to be shared, between two that are not where the kind allows more than one, with
+// parents of each sort.
+func (w *Routes) Put(t *testing.T, route string, backends ...Backend) {
 	t.Helper()
 	o := w.route(route)
 	o.SetAnnotations(map[string]string{"example.com/owner": "team-shop"})
-	o.Object["spec"] = map[string]any{
-		"hostnames":  []any{route + ".example.com"},
-		"parentRefs": []any{map[string]any{"name": "public"}, map[string]any{"name": "internal", "sectionName": "https"}},
-		"rules": []any{
-			map[string]any{
-				"matches": []any{map[string]any{"headers": []any{map[string]any{"name": "x-preview", "value": "yes"}}}},
-				"backendRefs": []any{
-					map[string]any{"name": Standby, "port": int64(80), "weight": int64(1)},
-				},
-			},
-			map[string]any{
-				"matches": []any{map[string]any{"method": "GET"}, map[string]any{
-					"path": map[string]any{"type": "PathPrefix", "value": "/cart"},
-				}},
-				"filters": []any{map[string]any{
-					"type":                  "RequestHeaderModifier",
-					"requestHeaderModifier": map[string]any{"remove": []any{"x-internal"}},
-				}},
-				"timeouts":    map[string]any{"request": "10s"},
-				"backendRefs": refsOf(backends),
-			},
-			map[string]any{
-				"matches": []any{map[string]any{"path": map[string]any{"type": "Exact", "value": "/old"}}},
-				"filters": []any{map[string]any{
-					"type":            "RequestRedirect",
-					"requestRedirect": map[string]any{"hostname": "old.example.com", "statusCode": int64(301)},
-				}},
-			},
-		},
+	spec := specOf(w.kind.Kind, route, backends)
+	spec["parentRefs"] = []any{
+		map[string]any{"name": "public"},
+		map[string]any{"name": "internal", "sectionName": "https"},
+		map[string]any{"group": "", "kind": "Service", "name": Active, "port": int64(80)},
+		map[string]any{"kind": "ListenerSet", "name": "team", "sectionName": "shop"},
 	}
+	o.Object["spec"] = spec
 	if err := w.client.Create(t.Context(), o, client.FieldOwner("kubectl")); err != nil {
 		t.Fatalf("make the route %s: %v", route, err)
 	}
 }
 
 // Overwrite gives the shared rule other backends.
-func (w *HTTPRoutes) Overwrite(t *testing.T, route string, backends ...Backend) {
+func (w *Routes) Overwrite(t *testing.T, route string, backends ...Backend) {
 	t.Helper()
 	o := w.get(t, route)
 	sharedRule(o)["backendRefs"] = refsOf(backends)
@@ -144,15 +126,15 @@ func (w *HTTPRoutes) Overwrite(t *testing.T, route string, backends ...Backend) 
 }
 
 // Remove deletes a route.
-func (w *HTTPRoutes) Remove(t *testing.T, route string) {
+func (w *Routes) Remove(t *testing.T, route string) {
 	t.Helper()
 	if err := w.client.Delete(t.Context(), w.route(route)); err != nil {
 		t.Fatalf("remove the route %s: %v", route, err)
 	}
 }
 
-// Report writes the status of a route, for both of its parents.
-func (w *HTTPRoutes) Report(t *testing.T, route string, report Report) {
+// Report writes the status of a route, for all of its parents.
+func (w *Routes) Report(t *testing.T, route string, report Report) {
 	t.Helper()
 	o := w.get(t, route)
 	parents := []any{}
@@ -177,7 +159,7 @@ func (w *HTTPRoutes) Report(t *testing.T, route string, report Report) {
 }
 
 // Backends reads the shared rule.
-func (w *HTTPRoutes) Backends(t *testing.T, route string) []Backend {
+func (w *Routes) Backends(t *testing.T, route string) []Backend {
 	t.Helper()
 	var out []Backend
 	refs, _ := sharedRule(w.get(t, route))["backendRefs"].([]any)
@@ -195,7 +177,7 @@ func (w *HTTPRoutes) Backends(t *testing.T, route string) []Backend {
 }
 
 // Surroundings is the route as JSON, without the backends of the shared rule, its status, and what the server counts.
-func (w *HTTPRoutes) Surroundings(t *testing.T, route string) string {
+func (w *Routes) Surroundings(t *testing.T, route string) string {
 	t.Helper()
 	o := w.get(t, route)
 	rule := sharedRule(o)
@@ -217,34 +199,21 @@ func (w *HTTPRoutes) Surroundings(t *testing.T, route string) string {
 	return string(text)
 }
 
-func (w *HTTPRoutes) route(name string) *unstructured.Unstructured {
+func (w *Routes) route(name string) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{}
-	o.SetAPIVersion("gateway.networking.k8s.io/v1")
-	o.SetKind("HTTPRoute")
+	o.SetGroupVersionKind(w.kind)
 	o.SetNamespace(w.namespace)
 	o.SetName(name)
 	return o
 }
 
-func (w *HTTPRoutes) get(t *testing.T, name string) *unstructured.Unstructured {
+func (w *Routes) get(t *testing.T, name string) *unstructured.Unstructured {
 	t.Helper()
 	o := w.route(name)
 	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
 		t.Fatalf("read the route %s: %v", name, err)
 	}
 	return o
-}
-
-func sharedRule(o *unstructured.Unstructured) map[string]any {
-	return o.Object["spec"].(map[string]any)["rules"].([]any)[1].(map[string]any)
-}
-
-func refsOf(backends []Backend) []any {
-	refs := []any{}
-	for _, b := range backends {
-		refs = append(refs, map[string]any{"name": b.Service, "port": int64(80), "weight": b.Weight})
-	}
-	return refs
 }
 
 func condition(o *unstructured.Unstructured, kind, status, reason, message string) map[string]any {

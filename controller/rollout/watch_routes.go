@@ -1,0 +1,79 @@
+package rollout
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// routeWatches are the watches of the kinds that routers read: each begins when the first Rollout needs it.
+type routeWatches struct {
+	mu      sync.Mutex
+	watches map[schema.GroupVersionKind]*lateWatch
+	// start gives the start of the watch of a kind; nil where the cache has every kind.
+	start func(schema.GroupVersionKind) func(context.Context) (filled func() bool, err error)
+}
+
+// ensure starts the watch of a kind, once, and says for how long it has been waiting for the first list; 0 when it has it.
+func (w *routeWatches) ensure(ctx context.Context, kind schema.GroupVersionKind, now time.Time) (time.Duration, error) {
+	return w.of(kind).ensure(ctx, now)
+}
+
+func (w *routeWatches) of(kind schema.GroupVersionKind) *lateWatch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	watch, ok := w.watches[kind]
+	if !ok {
+		watch = &lateWatch{}
+		if w.start != nil {
+			watch.start = w.start(kind)
+		}
+		if w.watches == nil {
+			w.watches = map[schema.GroupVersionKind]*lateWatch{}
+		}
+		w.watches[kind] = watch
+	}
+	return watch
+}
+
+// newLoose is an object of a kind that is kept as it is, with fields that this version does not know.
+func newLoose(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	out := &unstructured.Unstructured{}
+	out.SetGroupVersionKind(kind)
+	return out
+}
+
+// routeKey is the value of indexRoute of a route.
+func routeKey(kind string, route types.NamespacedName) string {
+	return kind + "/" + route.Namespace + "/" + route.Name
+}
+
+// routesOf are the routes that a Rollout names.
+func routesOf(obj client.Object) []string {
+	rollout, ok := obj.(*v1alpha1.Rollout)
+	if !ok || !rollout.Spec.UsesRoutes() {
+		return nil
+	}
+	var out []string
+	for _, ref := range rollout.Spec.Traffic.GatewayAPI.Routes {
+		out = append(out, routeKey(ref.KindOrDefault(), types.NamespacedName{Namespace: rollout.Namespace, Name: ref.Name}))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// namingRoute are the Rollouts that name a route of a kind.
+func (r *Reconciler) namingRoute(kind string) func(context.Context, client.Object) []reconcile.Request {
+	return func(ctx context.Context, obj client.Object) []reconcile.Request {
+		return r.indexed(ctx, "", indexRoute, routeKey(kind, client.ObjectKeyFromObject(obj)))
+	}
+}

@@ -1,0 +1,79 @@
+package gatewayapi
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
+)
+
+// versions in which routes have been served, the best first. What is read and written here is the same in all of them.
+func versions() []string { return []string{"v1", "v1beta1", "v1alpha3", "v1alpha2"} }
+
+// Kinds are the kinds of the routes of a target.
+func (r *Router) Kinds(t trafficrouting.Target) (kinds []schema.GroupVersionKind, all bool, err error) {
+	all = true
+	for _, ref := range t.Routes {
+		gvk, err := r.kindOf(ref.Kind)
+		switch mend := (*RouteError)(nil); {
+		case errors.As(err, &mend):
+			all = false
+		case err != nil:
+			return nil, false, err
+		case !slices.Contains(kinds, gvk):
+			kinds = append(kinds, gvk)
+		}
+	}
+	return kinds, all, nil
+}
+
+// kindOf is a kind of route in the best version that the cluster serves. The error is a *RouteError for a kind that it does
+// not serve, or that is none of ours.
+func (r *Router) kindOf(kind string) (schema.GroupVersionKind, error) {
+	if !slices.Contains(v1alpha1.RouteKinds(), kind) {
+		return schema.GroupVersionKind{}, trafficrouting.Unusable("kind %s cannot be shared: write one of %s", kind,
+			strings.Join(v1alpha1.RouteKinds(), ", "))
+	}
+	gk := schema.GroupKind{Group: gatewayv1.GroupName, Kind: kind}
+	known, err := r.served.RESTMappings(gk)
+	if err == nil {
+		for _, version := range versions() {
+			for _, mapping := range known {
+				if mapping.GroupVersionKind.Version == version {
+					return mapping.GroupVersionKind, nil
+				}
+			}
+		}
+	}
+	if err != nil && !meta.IsNoMatchError(err) {
+		return schema.GroupVersionKind{}, fmt.Errorf("looking for the versions of %s: %w", kind, err)
+	}
+	return r.askFor(gk)
+}
+
+// askFor looks for a kind in each of the versions by name: a mapper that has seen the group does not look for versions that
+// have been added to it since, unless it is asked for one.
+func (r *Router) askFor(gk schema.GroupKind) (schema.GroupVersionKind, error) {
+	for _, version := range versions() {
+		mapping, err := r.served.RESTMapping(gk, version)
+		if err == nil {
+			return mapping.GroupVersionKind, nil
+		}
+		if !meta.IsNoMatchError(err) {
+			return schema.GroupVersionKind{}, fmt.Errorf("looking for %s of %s: %w", gk.Kind, version, err)
+		}
+	}
+	return schema.GroupVersionKind{}, unserved(gk.Kind)
+}
+
+func unserved(kind string) *RouteError {
+	return trafficrouting.NotFound("the cluster does not serve %s of %s: install the CRDs of the Gateway API that have it; TLSRoute and "+
+		"TCPRoute were in its experimental channel at first", kind, gatewayv1.GroupName)
+}
