@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/test/demo/workload"
@@ -45,16 +44,23 @@ func (e *env) loadGateway(perSecond float64) {
 	e.send(throughGateway, workload.Load{Target: e.gateway, Rate: perSecond, Fresh: 0.1, Duration: loadFor})
 }
 
-// loadAddress begins to send requests to the address of the active Service. Half of them are on connections of their own,
-// as kube-proxy shares out connections.
+// loadAddress begins to send requests to the address of the active Service, half of them on connections of their own.
 func (e *env) loadAddress(perSecond float64) {
 	e.t.Helper()
-	service := &corev1.Service{}
-	if err := e.Get(e.t.Context(), client.ObjectKey{Namespace: e.Namespace, Name: workload.Name}, service); err != nil {
+	e.loadConnections(perSecond, 0.5)
+}
+
+// loadConnections begins to send requests to the address of the active Service, a share of them, from 0 to 1, on
+// connections of their own: kube-proxy shares out connections, and one that is kept stays with its pod whatever the
+// Service selects.
+func (e *env) loadConnections(perSecond, fresh float64) {
+	e.t.Helper()
+	service := e.Service()
+	if err := e.Get(e.t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
 		e.t.Fatal(err)
 	}
 	target := fmt.Sprintf("http://%s/", service.Spec.ClusterIP)
-	e.send(throughService, workload.Load{Target: target, Rate: perSecond, Fresh: 0.5, Duration: loadFor})
+	e.send(throughService, workload.Load{Target: target, Rate: perSecond, Fresh: fresh, Duration: loadFor})
 }
 
 func (e *env) send(name string, load workload.Load) {

@@ -121,7 +121,11 @@ func (g *Generator) ask(client *http.Client) stats.Answer {
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return stats.Answer{Failure: plain(err), Retried: connections.Load() > 1}
+		failure := plain(err)
+		if connections.Load() == 0 {
+			failure = "without a connection: " + failure
+		}
+		return stats.Answer{Failure: failure, Retried: connections.Load() > 1}
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
