@@ -265,8 +265,8 @@ func TestPodsThatEndAtOnce(t *testing.T) {
 				c.strategy.BlueGreen.AutoPromote, c.strategy.BlueGreen.PostPromotionAnalysis = ptr.To(false), nil
 			}
 			e.install(c.strategy, c.changes...)
-			e.loadGateway(fullRate / 2)
-			e.loadConnections(fullRate/2, 1)
+			e.loadGateway(rate)
+			e.loadConnections(rate, 1)
 			e.loadAnswered()
 			e.endsAtOnce()
 		})
