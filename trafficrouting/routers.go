@@ -39,7 +39,7 @@ func gatewayRoutes(namespace string, traffic *v1alpha1.GatewayAPITraffic) []Rout
 	out := make([]Route, 0, len(traffic.Routes))
 	for i, ref := range traffic.Routes {
 		out = append(out, Route{
-			Kind: ref.KindOrDefault(), Namespace: namespace, Name: ref.Name,
+			Kind: ref.KindOrDefault(), Namespace: namespace, Name: ref.Name, Rules: ref.Rules,
 			Field: fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i),
 		})
 	}

@@ -48,4 +48,13 @@ type RouteReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
+
+	// Rules are names of rules of the route, those in spec.rules[].name. Only these are shared. When empty, every rule that
+	// sends requests to the active Service is.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=set
+	Rules []string `json:"rules,omitempty"`
 }

@@ -12,8 +12,15 @@ import (
 type Split struct {
 	// Active and Standby are the names of two Services in the namespace of the route.
 	Active, Standby string
+	// Rules are the names of the rules that are managed; empty means each that sends requests to the active Service.
+	Rules []string
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000.
 	Weight int32
+}
+
+// splitOf says which rules of a route of a target are shared between which Services.
+func splitOf(t trafficrouting.Target, route trafficrouting.Route) Split {
+	return Split{Active: t.Active, Standby: t.Standby, Rules: route.Rules}
 }
 
 // Render returns the route as it should be, and whether that differs from what it is. The route that is passed is not
@@ -63,6 +70,9 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 			err = r.Check()
 		}
 	}
+	if err == nil {
+		err = s.services(route).missing(route)
+	}
 	if slices.Min(weights) != slices.Max(weights) {
 		return trafficrouting.WeightUnknown, err
 	}
@@ -70,5 +80,5 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 }
 
 func (s Split) services(route *unstructured.Unstructured) services {
-	return services{namespace: route.GetNamespace(), active: s.Active, standby: s.Standby}
+	return services{namespace: route.GetNamespace(), active: s.Active, standby: s.Standby, rules: s.Rules}
 }

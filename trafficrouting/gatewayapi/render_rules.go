@@ -27,6 +27,8 @@ func unusable(format string, args ...any) *RouteError {
 // services are the names that a rule is read for.
 type services struct {
 	namespace, active, standby string
+	// rules are the names of the rules that may be managed; empty means all.
+	rules []string
 }
 
 // rule is a managed rule of a route, as far as weights go.
@@ -37,7 +39,8 @@ type rule struct {
 	fields map[string]any
 }
 
-// parseRules reads the managed rules of a route: those that send requests to the active Service. A rule that gives all
+// parseRules reads the managed rules of a route: those that send requests to the active Service, and of these the ones that
+// are named, if some are. A rule that gives all
 // its pools the weight 0 sends nothing to the application, on purpose, and is not managed either.
 func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	items, _, err := unstructured.NestedFieldNoCopy(route.Object, "spec", "rules")
@@ -50,13 +53,16 @@ func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	}
 	var rules []*rule
 	for i, item := range list {
-		r, err := parseRule(fmt.Sprintf("spec.rules[%d]", i), item, s)
+		r, err := parseRule(rulePath(i), item, s)
 		if err != nil {
 			return nil, err
 		}
-		if r.Managed() {
+		if r.Managed() && s.chooses(r.fields) {
 			rules = append(rules, r)
 		}
+	}
+	if len(rules) == 0 && len(s.rules) > 0 {
+		return nil, s.missing(route)
 	}
 	if len(rules) == 0 {
 		return nil, &RouteError{Reason: v1alpha1.ReasonRouteWithoutBackend, Message: fmt.Sprintf(
@@ -65,6 +71,9 @@ func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	}
 	return rules, nil
 }
+
+// rulePath is where a rule is in its route, for messages.
+func rulePath(i int) string { return fmt.Sprintf("spec.rules[%d]", i) }
 
 // parseRule reads one rule. Without an active backend it comes back without pools.
 func parseRule(path string, item any, s services) (*rule, error) {

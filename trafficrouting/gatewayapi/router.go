@@ -77,8 +77,8 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	}
 	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}}
 	var refusal error
-	out.Weight, err = Weight(route, Split{Active: t.Active, Standby: t.Standby})
-	out.Attached = Names(route, Split{Active: t.Active, Standby: t.Standby})
+	out.Weight, err = Weight(route, splitOf(t, ref))
+	out.Attached = Names(route, splitOf(t, ref))
 	out.Accepted, refusal = Accepted(route)
 	for _, err := range []error{err, refusal} {
 		problem, err := mend(err)
@@ -104,18 +104,18 @@ func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, w trafficro
 	if w.Weight < 0 || w.Weight > v1alpha1.MaxWeight {
 		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", w.Weight, v1alpha1.MaxWeight)
 	}
-	return r.onEach(ctx, t, Split{Active: t.Active, Standby: t.Standby, Weight: w.Weight}, Render)
+	return r.onEach(ctx, t, Split{Weight: w.Weight}, Render)
 }
 
 // Detach takes the standby Service out of every route of the target.
 func (r *Router) Detach(ctx context.Context, t trafficrouting.Target) error {
-	return r.onEach(ctx, t, Split{Active: t.Active, Standby: t.Standby}, Without)
+	return r.onEach(ctx, t, Split{}, Without)
 }
 
 // change makes a route what it should be, and says whether that differs from what it is.
 type change func(*unstructured.Unstructured, Split) (desired *unstructured.Unstructured, changed bool, err error)
 
-// onEach changes every route of the target.
+// onEach changes every route of the target. Which rules are shared between which Services is for each route to say.
 func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, change change) error {
 	var failed []error
 	for i, ref := range t.Routes {
@@ -128,7 +128,8 @@ func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, c
 
 // apply changes one route, if it is not as it should be.
 func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Split, change change) error {
-	ref := t.Routes[i]
+	ref, of := t.Routes[i], splitOf(t, t.Routes[i])
+	s.Active, s.Standby, s.Rules = of.Active, of.Standby, of.Rules
 	route, err := r.read(ctx, ref)
 	if err != nil {
 		return err

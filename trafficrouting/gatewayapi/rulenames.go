@@ -1,0 +1,48 @@
+package gatewayapi
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// chooses says whether a rule may be managed: it is named, or no names are given.
+func (s services) chooses(rule map[string]any) bool {
+	name, _ := rule["name"].(string)
+	return len(s.rules) == 0 || slices.Contains(s.rules, name)
+}
+
+// missing says which of the named rules are not there, or send nothing to the active Service. The rest is managed all the
+// same, so that an abort works. The error is a *RouteError, or nil.
+func (s services) missing(route *unstructured.Unstructured) error {
+	named := map[string]bool{}
+	list, _, err := unstructured.NestedFieldNoCopy(route.Object, "spec", "rules")
+	items, ok := list.([]any)
+	if err != nil || !ok && list != nil {
+		return unusable("spec.rules is not a list: write a list of rules")
+	}
+	for i, item := range items {
+		fields, _ := item.(map[string]any)
+		name, _ := fields["name"].(string)
+		if r, err := parseRule(rulePath(i), item, s); err == nil && name != "" {
+			named[name] = r.Managed()
+		}
+	}
+	var absent []string
+	for _, name := range s.rules {
+		managed, there := named[name]
+		switch {
+		case !there:
+			absent = append(absent, name)
+		case !managed:
+			return unusable("the rule %[1]s sends no requests to the Service %[2]s, the active Service of the Rollout: add a "+
+				"backendRef with the name %[2]s, and a weight above 0, to it, or take %[1]s out of rules", name, s.active)
+		}
+	}
+	if len(absent) > 0 {
+		return unusable("no rule is called %s: write the name into spec.rules[].name of the route, or take it out of rules; "+
+			"CRDs of the Gateway API that have no names of rules drop them", strings.Join(absent, ", "))
+	}
+	return nil
+}
