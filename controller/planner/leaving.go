@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -30,28 +31,42 @@ func (l *Leaving) deletesStandby() bool { return l.Twin && l.Uncollected }
 // stay, it waits for the progress deadline.
 const leavingPatience = time.Minute
 
-// leave takes leave. Traffic goes to stable behind the active Service, as in an abort; what should have no traffic goes; and
-// then the active Service selects every pod, as its owner wrote it. Nothing is waited for that is not there: a Service or a
-// route that is gone, or a stable of which nothing is ready.
+// leave takes leave. Traffic goes to stable behind the active Service, as in an abort; what should have no traffic goes; the
+// Deployment that has lost its pods gets them back; and then the active Service selects every pod, as its owner wrote it.
+// Nothing is waited for that is not there: a Service or a route that is gone, or a stable of which nothing is ready.
 func (p *pass) leave() {
 	p.Spec.Paused = false // the hold is over with the Rollout
-	hurry := p.outOfPatience()
-	p.plan.Hurried = hurry
-	if !p.bringsWorkloadBack() && !hurry {
+	late := p.outOfPatience()
+	p.plan.Hurried = late && !p.servesAlone()
+	if !late && !p.goesHome() {
 		return
 	}
-	if !hurry && p.revision(p.state.Stable).Ready > 0 && (!p.comesHome() || !p.othersLeave()) {
-		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to %s", p.state.Stable)
-		p.plan.Why.Reason = v1alpha1.ReasonLeaving
+	p.returnWorkload()
+	if p.plan.Hurried || p.workloadIsBack() {
+		p.letGo(late)
 		return
 	}
-	p.letGo(hurry)
+	if late {
+		p.goesHome() // it may have been barred so far, and the pods stay
+	}
+	p.awaitWorkload(late)
 }
 
-// outOfPatience says whether there is nothing to wait for any more.
+// goesHome brings all traffic to stable, and ends what should have none. It returns true once that is done, and when nothing of
+// stable is ready.
+func (p *pass) goesHome() bool {
+	if p.revision(p.state.Stable).Ready == 0 || p.comesHome() && p.othersLeave() {
+		return true
+	}
+	p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to %s", p.state.Stable)
+	p.plan.Why.Reason = v1alpha1.ReasonLeaving
+	return false
+}
+
+// outOfPatience says whether there was time enough for what only takes time.
 func (p *pass) outOfPatience() bool {
 	patience := p.Spec.Deadline
-	if back := p.Workload != nil && p.Workload.Before != nil; !p.Leaving.Orphan && !back {
+	if !p.Leaving.Orphan && !p.owesWorkload() {
 		patience = min(patience, leavingPatience)
 	}
 	until := p.Leaving.Since.Add(patience)
@@ -71,7 +86,7 @@ func (p *pass) comesHome() bool {
 	if p.nothingToBring() {
 		return true
 	}
-	if p.Leaving.Orphan || p.Spec.Proportional {
+	if p.Leaving.Orphan || p.Spec.Proportional || p.owesWorkload() {
 		p.size(stable, p.Spec.Replicas, false)
 	}
 	return p.settleOn(stable, demand{urgent: true})
@@ -118,24 +133,29 @@ func (p *pass) othersLeave() bool {
 
 // letGo takes what is ours out of Services and then, when the active Service has endpoints that are ready, out of routes.
 // When nothing is left, the Rollout may go.
-func (p *pass) letGo(hurry bool) {
-	p.plan.Why = Why{}
-	p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: service %s selects its pods as it did before", p.Active.Name)
+func (p *pass) letGo(late bool) {
 	p.widen()
-	serves := hurry || p.serves() && p.workloadServes()
-	if len(p.plan.Actions) == 0 && serves {
-		p.plan.Left = p.leavesRoutes(hurry)
+	p.plan.Why = Why{Reason: v1alpha1.ReasonLeaving, Message: fmt.Sprintf(
+		"the rollout is being deleted: service %s selects its pods as it did before", p.Active.Name)}
+	switch {
+	case len(p.plan.Actions) > 0:
+	case p.servesAlone():
+		p.plan.Stalled, p.broken = late, late
+		p.plan.Why.Message += fmt.Sprintf(", and has %d of %s of deployment %s as endpoints", p.Active.Foreign, pods(p.Spec.Replicas),
+			p.Workload.Name)
+	case late || p.serves():
+		p.plan.Left = p.leavesRoutes(late)
 	}
 }
 
 // leavesRoutes takes the weight out of routes and then, when gateways have heard of it, the name of a standby Service that
 // goes with the Rollout, and in the end that Service. It returns true once nothing of ours is left.
-func (p *pass) leavesRoutes(hurry bool) bool {
+func (p *pass) leavesRoutes(late bool) bool {
 	routed := p.Spec.Mode == Routed
 	switch {
 	case routed && p.Route.Weight != 0:
 		p.setWeight(0)
-	case routed && !p.calm(p.Route.Accepted) && !hurry:
+	case routed && !p.calm(p.Route.Accepted) && !late:
 	case p.Leaving.Referred && p.Leaving.Twin:
 		p.do(DetachStandby{})
 	case p.Standby.Found && p.Leaving.deletesStandby():

@@ -1,6 +1,10 @@
 package planner
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"k8s.io/utils/ptr"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -74,33 +78,61 @@ func (p *pass) working(hash string) int32 {
 	return min(r.steady(), p.Active.ready(hash))
 }
 
-// bringsWorkloadBack gives the Deployment its pods again before a Rollout goes that has taken them: as many as the Rollout
-// has now, for that is what the requests need. It returns true once they take requests.
-func (p *pass) bringsWorkloadBack() bool {
-	w := p.Workload
-	if w == nil || w.Before == nil {
-		return true
-	}
-	if w.Unread {
-		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: deployment %s, which is to get its pods back, cannot be read", w.Name)
-		return false
-	}
-	need := p.Spec.Replicas
-	if w.Replicas < need {
-		p.do(ScaleWorkload{Replicas: need})
-	}
-	if w.Available < need {
-		p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: %d of %s of deployment %s are available", w.Available,
-			pods(need), w.Name)
-		return false
-	}
-	return true
+// owesWorkload says whether the Deployment was scaled down, so that it gets its pods back before the Rollout goes.
+func (p *pass) owesWorkload() bool { return p.Workload != nil && p.Workload.Before != nil }
+
+// workloadIsBack says whether the Deployment has the pods that it was owed: as many as the Rollout has now, for that is what
+// the requests need.
+func (p *pass) workloadIsBack() bool {
+	return !p.owesWorkload() || !p.Workload.Unread && p.Workload.Available >= p.Spec.Replicas
 }
 
-// workloadServes says whether the pods that a Deployment got back are behind the active Service.
+// workloadServes says whether they are behind the active Service, too, once that selects every pod.
 func (p *pass) workloadServes() bool {
-	if p.Workload == nil || p.Workload.Before == nil || !p.Active.Found {
-		return true
+	return !p.owesWorkload() || !p.Active.Found || p.Active.Foreign >= p.Spec.Replicas
+}
+
+// servesAlone says whether pods of ours are the only ones that serve: they would go with the Rollout, and those of the
+// Deployment are not there to take their place. That is not done for the sake of time.
+func (p *pass) servesAlone() bool {
+	if p.workloadIsBack() && p.workloadServes() {
+		return false
 	}
-	return p.Active.Foreign >= min(p.Spec.Replicas, p.Workload.Available)
+	return slices.ContainsFunc(p.Revisions, func(r Revision) bool { return r.Ready > 0 })
+}
+
+// returnWorkload gives the Deployment its size back.
+func (p *pass) returnWorkload() {
+	if p.owesWorkload() && !p.Workload.Unread && p.Workload.Replicas < p.Spec.Replicas {
+		p.do(ScaleWorkload{Replicas: p.Spec.Replicas})
+	}
+}
+
+// awaitWorkload says what the Deployment lacks, and after some time that the pods of the Rollout stay because of it.
+func (p *pass) awaitWorkload(late bool) {
+	w := p.Workload
+	lacks := fmt.Sprintf("%d of %s of deployment %s are available", w.Available, pods(p.Spec.Replicas), w.Name)
+	if w.Unread {
+		lacks = fmt.Sprintf("deployment %s, which is to get its pods back, cannot be read", w.Name)
+	}
+	lacks += p.warnOfTemplate()
+	if late {
+		lacks += "; until then the rollout and its pods stay"
+	}
+	p.plan.Stalled, p.broken = late, late
+	p.plan.Why = Why{Reason: v1alpha1.ReasonLeaving, Message: "the rollout is being deleted: " + lacks}
+}
+
+// warnOfTemplate says that the Deployment has another template than stable's, if so, and tells of it in an event, once: its
+// pods get all traffic, without a step.
+func (p *pass) warnOfTemplate() string {
+	if p.Workload.Unread || p.state.Stable == "" || p.Target == p.state.Stable {
+		return ""
+	}
+	has := fmt.Sprintf("has the template of %s, and %s is stable", p.Target, p.state.Stable)
+	if !strings.Contains(p.LastMessage, has) {
+		p.event(true, v1alpha1.ReasonLeaving, fmt.Sprintf("deployment %s %s: its pods get all traffic once they are available; to keep %s, "+
+			"put its template back into the deployment", p.Workload.Name, has, p.state.Stable))
+	}
+	return "; it " + has
 }

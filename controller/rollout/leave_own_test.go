@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"context"
 	"errors"
 	"math"
 	"slices"
@@ -139,18 +138,5 @@ func TestNoEjectionToATemplateThatIsNotStable(t *testing.T) {
 	err := h.takeover(nil).Eject(t.Context(), h.key)
 	if err == nil || !strings.Contains(err.Error(), "kubectl sluice undo web") || h.rollout().DeletionTimestamp != nil {
 		t.Errorf("stage %s: %v", h.rollout().Status.State.Stage, err)
-	}
-}
-
-// A Deployment that cannot be read is not one that is gone: it is waited for until patience is over.
-func TestADeletionWaitsForADeploymentThatCannotBeRead(t *testing.T) {
-	h := referredTo(t, routed())
-	h.r.workload.start = func(context.Context) (func() bool, error) { return func() bool { return false }, nil }
-	if _, err := h.pass(); err != nil { // the first list is given some time
-		t.Fatal(err)
-	}
-	h.clock.SetTime(h.clock.Now().Add(routesTimeout))
-	if took := h.end(); took < 5*time.Minute {
-		t.Errorf("it is gone after %s", took)
 	}
 }

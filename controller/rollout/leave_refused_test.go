@@ -67,11 +67,12 @@ func TestWhatIsNotRefusedIsDoneInTheEnd(t *testing.T) {
 	if h.weight() != 20 {
 		t.Fatalf("the weight is %d: %s", h.weight(), h.rollout().Status.Message)
 	}
-	h.refuse("/cart", math.MaxInt, apierrors.NewForbidden(schema.GroupResource{Resource: "deployments"}, "cart", errors.New("a policy")))
+	h.refuse("patch *unstructured.Unstructured/web", math.MaxInt, apierrors.NewForbidden(
+		schema.GroupResource{Resource: "httproutes"}, "web", errors.New("a policy")))
 	if took := h.end(); took < 2*time.Minute || took > 3*time.Minute {
 		t.Errorf("it took %s, and the deadline is two minutes", took)
 	}
-	if got := h.backends(); len(got) != 1 || got["web"] == 0 {
-		t.Errorf("the route has %v", got)
+	if _, available := h.size(); available != 4 || h.selected("web") != "" {
+		t.Errorf("of the Deployment %d pods are available, and web selects %q", available, h.selected("web"))
 	}
 }

@@ -32,13 +32,19 @@ func (h *harness) gone() bool {
 	return err != nil
 }
 
-// end deletes the Rollout and lets everything act until it is gone, for a minute at the most. It says after how long.
+// end deletes the Rollout and lets everything act until it is gone. It says after how long.
 func (h *harness) end() time.Duration {
 	h.t.Helper()
 	h.remove(h.rollout())
 	if !h.gone() {
 		h.clock.SetTime(h.rollout().DeletionTimestamp.Time) // a fake API server has a clock of its own
 	}
+	return h.leaves()
+}
+
+// leaves lets everything act until a Rollout is gone that is being deleted. It says after how long.
+func (h *harness) leaves() time.Duration {
+	h.t.Helper()
 	begun := h.clock.Now()
 	for range 200 {
 		before, version := h.done, h.version()

@@ -14,6 +14,8 @@ import (
 func (v *view) moves() string {
 	_, reason := v.condition(v1alpha1.ConditionReady)
 	switch {
+	case v.Rollout.DeletionTimestamp != nil:
+		return v.whenLeaving()
 	case v.state.Stage == v1alpha1.StageAborted:
 		return v.whenAborted()
 	case v.stalled() && reason != v1alpha1.ReasonProgressDeadlineExceeded:
@@ -79,6 +81,15 @@ func (v *view) verb(action string) string {
 
 func (v *view) setImage() string {
 	return fmt.Sprintf("%q", "kubectl sluice set image "+v.Rollout.Name+" <container>=<image>")
+}
+
+// whenLeaving is for a Rollout that is being deleted.
+func (v *view) whenLeaving() string {
+	if !v.stalled() {
+		return v.byItself()
+	}
+	return "Nothing moves until a person mends that; then it goes by itself. Without its finalizer " + v1alpha1.FinalizerTraffic +
+		" it goes at once, with its pods and whatever traffic they have."
 }
 
 func (v *view) byItself() string { return "It goes on by itself." }

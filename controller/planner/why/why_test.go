@@ -190,7 +190,10 @@ func looks() map[string]Look {
 	add("released for configuration", stage(stepping, gates(time.Minute)), func(r *v1alpha1.Rollout) {
 		r.Status.State.Configuration = []string{"ConfigMap web-config", "Secret database"}
 	}, says(paused, v1alpha1.ReasonAwaitingPromotion, "step 1/2: revision v2 waits for a person to promote or abort it"))
-	add("leaving", says(progressing, v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to v1"))
+	deleted := func(r *v1alpha1.Rollout) { r.DeletionTimestamp = &metav1.Time{Time: now()} }
+	add("leaving", deleted, says(progressing, v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to v1"))
+	add("leaving, and kept", deleted, stage(stepping, progress(time.Minute)), says(degraded, v1alpha1.ReasonLeaving,
+		"the rollout is being deleted: 0 of 4 pods of deployment cart are available; until then the rollout and its pods stay"))
 	add("broken at rest", says(degraded, v1alpha1.ReasonServiceMismatch, "spec.services.active: Service \"web\" has no selector"))
 	add("no strategy", func(r *v1alpha1.Rollout) { r.Spec.Strategy = v1alpha1.Strategy{} }, stage(stepping, gates(time.Minute)), says(paused, v1alpha1.ReasonAwaitingPromotion, "it waits"))
 	add("a reason to come", stage(stepping), says(progressing, "FromTheFuture", ""))
