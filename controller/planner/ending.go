@@ -13,10 +13,13 @@ import (
 // steps, and its deadline reports and does not abort. Traffic is not touched, but for weight on a standby Service that
 // has nothing behind it; idle settles it.
 func (p *pass) initial() {
+	if p.initialProblem() {
+		return // the Services and the routes may be those of another Rollout
+	}
 	if p.Spec.Mode == Routed && p.Route.Weight > 0 {
 		p.setWeight(0)
 	}
-	if p.initialProblem() || p.initialPaused() {
+	if p.initialPaused() {
 		return
 	}
 	candidate, replicas := p.state.Candidate, p.Spec.Replicas
@@ -127,11 +130,13 @@ func (p *pass) retreating() {
 	} else {
 		p.size(stable, p.Spec.Replicas, true)
 	}
-	hopeless := !back && p.hopeless()
+	late := !back && p.standsStill()
+	hopeless := late && p.lost()
 	if !back && !hopeless {
 		// What it waits for changes; why it goes back is what a person asks first.
 		p.why(v1alpha1.ReasonRetreating, "traffic goes back to %s", stable)
 		p.plan.Why.Message = because + "; " + p.plan.Why.Message
+		p.tellOfDelay(late)
 		return
 	}
 	switch p.state.Reason {
@@ -155,18 +160,33 @@ func (p *pass) retreating() {
 	p.wakeAt(p.Now)
 }
 
-// hopeless says whether nothing of stable has been ready for the progress deadline of a retreat. The retreat is over
-// then: traffic stays where it is and goes back when it can, and a retry or another template is no longer kept waiting
-// for a revision that may never come.
-func (p *pass) hopeless() bool {
-	if !p.lost() {
-		p.state.ProgressAt = metav1.MicroTime{}
-		return false
-	}
-	if p.state.ProgressAt.IsZero() {
-		p.state.ProgressAt = p.now()
+// standsStill says whether a retreat has written nothing, and no pod of stable has come or gone, for the progress deadline.
+// If nothing of stable is ready then, the retreat is over: traffic stays where it is and goes back when it can, and a retry or
+// another template is no longer kept waiting for a revision that may never come.
+func (p *pass) standsStill() bool {
+	ready := p.revision(p.state.Stable).Ready
+	if p.state.ProgressAt.IsZero() || ready != p.state.ProgressMark || len(p.plan.Actions) > 0 {
+		p.state.ProgressAt, p.state.ProgressMark = p.now(), ready
 	}
 	return p.due(p.state.ProgressAt, p.Spec.Deadline)
+}
+
+// tellOfDelay says what a person has to mend before a retreat can go on: what is wrong with Services and routes, or what has
+// kept it for the progress deadline.
+func (p *pass) tellOfDelay(late bool) {
+	i := slices.IndexFunc(p.Problems, Problem.ofTraffic)
+	switch {
+	case p.refused != nil || len(p.plan.Actions) > 0:
+	case i >= 0:
+		p.plan.Why = Why{Reason: p.Problems[i].Reason, Message: p.plan.Why.Message + ": " + p.Problems[i].sentence()}
+		p.plan.Stalled, p.broken = true, true
+	case late:
+		r := p.revision(p.state.Stable)
+		p.plan.Why = Why{Reason: v1alpha1.ReasonProgressDeadlineExceeded, Message: fmt.Sprintf(
+			"%s; nothing has moved for %s: %d of %s of %s are ready%s", p.plan.Why.Message, p.Spec.Deadline, r.Ready,
+			pods(p.Spec.Replicas), p.state.Stable, because(r.Hindered))}
+		p.plan.Stalled = true
+	}
 }
 
 // lost says whether stable should have pods and has nothing ready.

@@ -49,19 +49,20 @@ func (p *pass) withSpare(want sizes) sizes {
 }
 
 // restart deletes as many outdated pods as availability allows, and forgets the request when none is left that will
-// stay. While traffic goes back to stable nothing is restarted.
+// stay, and each has another pod in its place. While traffic goes back to stable nothing is restarted.
 func (p *pass) restart() {
 	if p.state.RestartAt.IsZero() || p.State.RestartAt.IsZero() || p.state.Stage == v1alpha1.StageRetreating ||
 		!p.due(p.state.RestartAt, 0) {
 		return
 	}
-	var outdated int32
+	var left int32
 	free := p.freeTogether()
 	for _, r := range p.Revisions {
 		if !p.part(r.Hash) {
 			continue
 		}
-		outdated += r.Outdated
+		// A pod that was deleted is still counted as available by its ReplicaSet, until that has made another one.
+		left += r.Outdated + max(0, r.Desired-r.Created)
 		if r.Desired != p.sized[r.Hash] {
 			continue // it is being scaled
 		}
@@ -70,7 +71,7 @@ func (p *pass) restart() {
 		}
 		free -= p.restartPods(r, free)
 	}
-	if outdated == 0 {
+	if left == 0 {
 		p.state.RestartAt = metav1.MicroTime{}
 	}
 }

@@ -30,8 +30,13 @@ func TestARestartNeverCostsAvailability(t *testing.T) {
 	if got := Next(s).String(); got != "restart at most 1 pod of v1" {
 		t.Fatalf("then %q", got)
 	}
-	s.Revisions[0].Outdated, s.Revisions[0].OutdatedAvailable = 0, 0
+	s.Revisions[0].Outdated, s.Revisions[0].OutdatedAvailable, s.Revisions[0].Created = 0, 0, 4
 	plan := Next(s)
+	if plan.State.RestartAt.IsZero() {
+		t.Fatalf("it is over before the last pod has another in its place: %q", plan.String())
+	}
+	s.Revisions[0].Created = 5
+	plan = Next(s)
 	if got := plan.String(); got != "scale v1 to 4 pods" || !plan.State.RestartAt.IsZero() {
 		t.Fatalf("in the end %q, restart at %s", got, plan.State.RestartAt)
 	}

@@ -11,8 +11,9 @@ import (
 type Snapshot struct {
 	// Now is the moment of the view, in whole microseconds: MicroTime stores no more.
 	Now time.Time
-	// Since is when the observer began to look, by the same clock; zero when that does not matter. A time in State may be
-	// from another clock, which was behind this one.
+	// Since is when the observer began to look, or last moved traffic itself, by the same clock; zero when that does not
+	// matter. A time in State may be from another clock, which was behind this one, or from before a write whose pass could
+	// not be recorded.
 	Since time.Time
 	// Spec is the spec of the Rollout, compiled to plain values.
 	Spec Spec

@@ -416,8 +416,11 @@ func (p *pass) previews(hash string) bool {
 		return true
 	case !p.Standby.Found:
 		return false // ensureStandby has asked for it
-	case p.Spec.Mode != Routed || p.Route.Weight == 0 && p.Route.Accepted:
+	case p.Spec.Mode != Routed || p.Route.Weight == 0 && p.Route.Accepted && p.watched():
 		p.point(Standby, hash)
+	case p.Route.Weight == 0 && p.Route.Accepted:
+		p.why(v1alpha1.ReasonSettling, "service %s waits to select %s; gateways are given %s to have heard of weight 0%%",
+			p.Standby.Name, hash, p.Spec.Settle)
 	case p.Route.Weight == 0:
 		p.why(v1alpha1.ReasonWaitingForRoute, "service %s waits to select %s until every gateway has accepted weight 0%%",
 			p.Standby.Name, hash)

@@ -56,6 +56,7 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 
 // moveTraffic carries out one action on Services and routes.
 func (r *Reconciler) moveTraffic(ctx context.Context, w *world, action planner.Action) error {
+	defer func() { r.shifts.note(client.ObjectKeyFromObject(w.rollout), r.clock.Now()) }()
 	switch a := action.(type) {
 	case planner.CreateStandby:
 		return r.createStandby(ctx, w, a)

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
@@ -61,7 +62,7 @@ type world struct {
 func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*world, error) {
 	w := &world{rollout: rollout}
 	w.snapshot.Now = r.clock.Now().Truncate(time.Microsecond)
-	w.snapshot.Since = r.since
+	w.snapshot.Since = r.shifts.since(client.ObjectKeyFromObject(rollout), r.since)
 	w.snapshot.State = rollout.Status.State
 	w.snapshot.LastReason, w.snapshot.LastMessage = lastReason(&rollout.Status), rollout.Status.Message
 	w.observeCommand()

@@ -45,6 +45,9 @@ func (r *Reconciler) observeServices(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
+	if claimant != "" {
+		w.snapshot.Active.Found = false // nothing is made or moved that is another's
+	}
 	w.serviceProblems(claimant)
 	return nil
 }

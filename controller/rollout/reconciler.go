@@ -76,6 +76,7 @@ type Reconciler struct {
 	clock    clock.PassiveClock
 	since    time.Time
 	settle   time.Duration
+	shifts   shifts
 	routes   routeWatches
 	workload lateWatch
 	// configMaps is the watch of the metadata of ConfigMaps.
@@ -169,6 +170,7 @@ func (r *Reconciler) forget(rollout types.NamespacedName, err error) error {
 	if apierrors.IsNotFound(err) {
 		r.writes.forget(rollout)
 		r.orphans.forget(rollout)
+		r.shifts.forget(rollout)
 		return nil
 	}
 	return err
