@@ -17,32 +17,40 @@ const (
 	StaleReads Class = "stale reads"
 	LostEvents Class = "lost, repeated and reordered events"
 	Leaders    Class = "two leaders"
+	Refusals   Class = "refusals"
 	Jumps      Class = "clock jumps"
 	Orders     Class = "orders and losses"
 )
 
 // Classes are all of them, in the order of reports.
 func Classes() []Class {
-	return []Class{Crashes, StaleReads, LostEvents, Leaders, Jumps, Orders}
+	return []Class{Crashes, StaleReads, LostEvents, Leaders, Refusals, Jumps, Orders}
 }
 
-// faultsOf are the faults of a class for a story.
-func (s *Story) faultsOf(class Class) []Fault {
+// faultsOf are the faults of a class for an episode: of kinds that there are.
+func (e *episode) faultsOf(class Class) []Fault {
 	switch class {
 	case Crashes:
 		return crashes()
 	case StaleReads:
-		return staleReads()
+		return staleReads(e.kinds())
 	case LostEvents:
-		return lostEvents()
+		return lostEvents(e.kinds())
+	case Refusals:
+		return refusals()
 	case Leaders:
 		return leaders()
 	case Jumps:
 		return jumps()
 	case Orders:
-		return orders(s.Key)
+		return orders(e.story.Key)
 	}
 	return nil
+}
+
+// kinds are those in the cache of which there are objects.
+func (e *episode) kinds() []kind {
+	return slices.DeleteFunc(watchedKinds(), func(k kind) bool { return len(e.end.Server.table(k).log) == 0 })
 }
 
 // Strides say at which writes the faults of a class are tried: 1 at each, 4 at every fourth. What one fault of a class
@@ -128,7 +136,8 @@ func (r *Report) episodes(kit *Kit, s *Story) []episode {
 		want := clean.tell(step)
 		r.note(want)
 		r.judge(fmt.Sprintf("%s, %s", s.Name, step.Name), want)
-		out = append(out, episode{story: s, chapter: n, begin: begin, want: want})
+		want.Attempt = clean.attempt(s.Key)
+		out = append(out, episode{story: s, chapter: n, begin: begin, end: clean, want: want})
 		begin = clean
 	}
 	end := begin.Picture(s.Key)
@@ -142,8 +151,28 @@ func (r *Report) episodes(kit *Kit, s *Story) []episode {
 type episode struct {
 	story   *Story
 	chapter int
-	begin   *World
-	want    Result
+	// begin is the world where it begins, and end the one where it ends without a fault.
+	begin, end *World
+	want       Result
+	// cured is the picture when everything has been let go on at its end; nil as long as nobody has asked.
+	cured map[string]string
+}
+
+// cure lets everything go on at the end of an episode without a fault, and takes a picture.
+func (e *episode) cure() (map[string]string, error) {
+	if e.cured != nil {
+		return e.cured, nil
+	}
+	w := e.end.fork()
+	if !w.stopped {
+		w.Start()
+	}
+	w.flows = false
+	if err := w.cure(e.story.Key); err != nil {
+		return nil, err
+	}
+	e.cured = w.Picture(e.story.Key)
+	return e.cured, nil
 }
 
 // faults tries those of all classes.
@@ -153,7 +182,7 @@ func (r *Report) faults(e *episode, strides Strides, offset int) {
 		if stride == 0 {
 			continue
 		}
-		for n, fault := range e.story.faultsOf(class) {
+		for n, fault := range e.faultsOf(class) {
 			for at := 1 + (n+offset)%stride; at <= e.want.Writes; at += stride {
 				fault.At = at
 				r.Faults[class]++
@@ -166,7 +195,7 @@ func (r *Report) faults(e *episode, strides Strides, offset int) {
 // try tells an episode with one fault or two, and compares it with the telling without.
 func (r *Report) try(e *episode, fault Fault, also ...Fault) {
 	w := e.begin.fork()
-	w.fault = &fault
+	w.fault, w.want = &fault, &e.want
 	chapters := e.story.chapters()
 	name := fmt.Sprintf("%s, %s: %s", e.story.Name, chapters[e.chapter].Name, &fault)
 	if len(also) > 0 {
@@ -182,12 +211,38 @@ func (r *Report) try(e *episode, fault Fault, also ...Fault) {
 	}
 	r.note(got)
 	r.judge(name, got)
+	if fault.Differs && len(also) == 0 && got.Stuck == nil {
+		r.asOrdered(name, e, &fault, w)
+	}
 	if fault.Differs || got.Stuck != nil {
 		return
 	}
 	r.compare(name, e.want, got)
 	if contrast(e.want.essence, got.essence) != "" {
 		r.goOn(name, e, w)
+	}
+}
+
+// asOrdered compares the end of an episode with what somebody has ordered in it.
+func (r *Report) asOrdered(name string, e *episode, fault *Fault, w *World) {
+	if w.ordered != nil {
+		if detail := w.ordered(w); detail != "" {
+			r.Differences++
+			r.fail("%s: the end is not as ordered: %s", name, detail)
+		}
+	}
+	if !fault.Same {
+		return
+	}
+	want, err := e.cure()
+	if err != nil {
+		r.Stuck++
+		r.fail("%s: without it: %v", name, err)
+		return
+	}
+	if diff := differences(want, w.Picture(e.story.Key)); len(diff) > 0 {
+		r.Differences++
+		r.fail("%s: the end differs: %s", name, strings.Join(diff, "; "))
 	}
 }
 
@@ -251,7 +306,7 @@ func Wander(kit *Kit, stories []Story, seed uint64) Report {
 		pick := func() Fault {
 			class := Classes()[random.IntN(len(Classes()))]
 			out.Faults[class]++
-			all := story.faultsOf(class)
+			all := e.faultsOf(class)
 			fault := all[random.IntN(len(all))]
 			fault.At = 1 + random.IntN(e.want.Writes)
 			return fault

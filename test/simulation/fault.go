@@ -7,9 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Fault strikes at one write of the controllers.
@@ -22,6 +20,8 @@ type Fault struct {
 	Excuses []string
 	// Differs says that the end may be another one than without the fault: it was an order, and not an accident.
 	Differs bool
+	// Same says of an order that it comes to the same in the end, once a person has let everything go on.
+	Same bool
 
 	hit func(w *World, p *Process, r request, commit func() error) error
 }
@@ -76,10 +76,17 @@ func refusalOf(n int, r request) error {
 	return errLost()
 }
 
-// staleReads freeze what the cache shows of a kind, from before the write.
-func staleReads() []Fault {
+// watchedKinds are those that the controller has in its cache.
+func watchedKinds() []kind {
+	return []kind{
+		kindRollout(), kindReplicaSet(), kindService(), kindSlice(), kindRoute(), kindAnalysisRun(), kindDeployment(), kindConfigMap(),
+	}
+}
+
+// staleReads freeze what the cache shows of one of the kinds, from before the write.
+func staleReads(kinds []kind) []Fault {
 	var out []Fault
-	for _, k := range []kind{kindRollout(), kindReplicaSet(), kindService(), kindSlice(), kindRoute(), kindAnalysisRun()} {
+	for _, k := range kinds {
 		for _, passes := range []int{1, 2, 5} {
 			out = append(out, Fault{
 				Name: fmt.Sprintf("%s stale for %d passes", k.Kind, passes),
@@ -95,9 +102,9 @@ func staleReads() []Fault {
 }
 
 // lostEvents are changes that wake nobody, or everybody twice, or in another order.
-func lostEvents() []Fault {
+func lostEvents(kinds []kind) []Fault {
 	var out []Fault
-	for _, k := range []kind{kindRollout(), kindReplicaSet(), kindService(), kindSlice(), kindRoute(), kindAnalysisRun()} {
+	for _, k := range kinds {
 		out = append(out, Fault{
 			Name: "lost event of " + k.Kind,
 			hit: func(_ *World, p *Process, _ request, commit func() error) error {
@@ -130,6 +137,59 @@ func lostEvents() []Fault {
 			return errors.Join(err, errDead)
 		}},
 	)
+}
+
+// refusals are writes to which the API server says no, once or for a minute. Nobody is to blame who waits, and no request
+// is lost by it: no invariant is excused.
+func refusals() []Fault {
+	once := func(name string, no func(request) error) Fault {
+		return Fault{Name: "refused once, " + name, hit: func(_ *World, _ *Process, r request, _ func() error) error { return no(r) }}
+	}
+	minute := func(name string, no func(request) error) Fault {
+		return Fault{Name: "all writes of the kind refused for a minute, " + name, Differs: true, Same: true, hit: func(w *World, _ *Process, r request, _ func() error) error {
+			w.refusing = &refusing{kind: r.kind, until: w.now.Add(time.Minute), no: no}
+			return no(r)
+		}}
+	}
+	return []Fault{
+		once("not permitted", notPermitted), once("invalid", invalid), once("a webhook is away", webhookAway), once("a quota is used up", overQuota),
+		minute("not permitted", notPermitted), minute("a webhook is away", webhookAway),
+	}
+}
+
+// refusing is a kind of which the API server takes no write for some time.
+type refusing struct {
+	kind  kind
+	until time.Time
+	no    func(request) error
+}
+
+// refuses is the refusal of a write; nil when it is let through.
+func (w *World) refuses(r request) error {
+	if f := w.refusing; f != nil && f.kind == r.kind && w.now.Before(f.until) {
+		return f.no(r)
+	}
+	return nil
+}
+
+// The refusals in the words of an API server.
+
+func notPermitted(r request) error {
+	return apierrors.NewForbidden(resource(r.kind), r.key.Name, fmt.Errorf(
+		"User %q cannot patch resource %q in API group %q in the namespace %q",
+		"system:serviceaccount:sluice-system:sluice-controller", resource(r.kind).Resource, r.kind.Group, r.key.Namespace))
+}
+
+func invalid(r request) error {
+	return apierrors.NewInvalid(r.kind.GroupKind(), r.key.Name, field.ErrorList{field.Invalid(field.NewPath("spec"), "…", "a policy of the namespace refuses it")})
+}
+
+func webhookAway(request) error {
+	return apierrors.NewInternalError(errors.New(`failed calling webhook "policy.example": connection refused`))
+}
+
+func overQuota(r request) error {
+	return apierrors.NewForbidden(resource(r.kind), r.key.Name, errors.New("exceeded quota: small, requested: 1, used: 9, limited: 9"))
 }
 
 // leaders are two controllers at once.
@@ -208,42 +268,4 @@ func jumps() []Fault {
 		}
 	}
 	return out
-}
-
-// orders are what people and fate do in the middle of everything else. They change the end, and so only safety, rest and
-// the way back are compared.
-func orders(key types.NamespacedName) []Fault {
-	order := func(name string, do func(*World, *v1alpha1.Rollout)) Fault {
-		return Fault{Name: name, Differs: true, hit: func(w *World, _ *Process, _ request, commit func() error) error {
-			err := commit()
-			if rollout := lookup[*v1alpha1.Rollout](w.Server, kindRollout(), key); rollout != nil {
-				do(w, rollout)
-			}
-			return err
-		}}
-	}
-	return []Fault{
-		order("another template", func(w *World, _ *v1alpha1.Rollout) { w.Release(key, "registry.example/web:other") }),
-		order("the template of stable", func(w *World, r *v1alpha1.Rollout) {
-			if image := w.env.imageOf(key.Namespace, r.Status.State.Stable); image != "" {
-				w.Release(key, image)
-			}
-		}),
-		order("one replica more", func(w *World, r *v1alpha1.Rollout) { w.Scale(key, *r.Spec.Replicas+1) }),
-		order("one replica less", func(w *World, r *v1alpha1.Rollout) { w.Scale(key, max(1, *r.Spec.Replicas-1)) }),
-		order("abort", func(w *World, r *v1alpha1.Rollout) { w.Command(key, v1alpha1.ActionAbort, r.Status.State.Candidate) }),
-		order("promote-full", func(w *World, r *v1alpha1.Rollout) {
-			w.Command(key, v1alpha1.ActionPromoteFull, r.Status.State.Candidate)
-		}),
-		order("pause", func(w *World, _ *v1alpha1.Rollout) { w.Pause(key, true) }),
-		order("a pod of stable is lost", func(w *World, r *v1alpha1.Rollout) {
-			w.Kill(key.Namespace, w.env.imageOf(key.Namespace, r.Status.State.Stable), 1)
-		}),
-		order("a pod of the candidate is lost", func(w *World, r *v1alpha1.Rollout) {
-			w.Kill(key.Namespace, w.env.imageOf(key.Namespace, r.Status.State.Candidate), 1)
-		}),
-		order("all pods of the candidate are lost", func(w *World, r *v1alpha1.Rollout) {
-			w.Kill(key.Namespace, w.env.imageOf(key.Namespace, r.Status.State.Candidate), 1000)
-		}),
-	}
 }

@@ -34,6 +34,7 @@ func (w *World) fork() *World {
 	out.writes, out.passes, out.turns, out.reads = 0, 0, 0, 0
 	out.events, out.said = slices.Clip(w.events), slices.Clip(w.said)
 	out.rested, out.lastWrite, out.excused = false, nil, time.Time{}
+	out.refusing, out.plans, out.want, out.ordered = nil, slices.Clip(w.plans), nil, nil
 	out.Server.committed = out.committed
 	return &out
 }

@@ -61,10 +61,11 @@ func (w *World) turnsOut() bool {
 	return true
 }
 
-// reading says whether a restart is under way, for which pods are counted.
+// reading says whether a restart is under way, for which pods are counted, or a release waits for pods, which are asked what
+// keeps them.
 func (w *World) reading() bool {
 	return slices.ContainsFunc(listed[*v1alpha1.Rollout](w.Server, kindRollout(), ""), func(r *v1alpha1.Rollout) bool {
-		return !r.Status.State.RestartAt.IsZero()
+		return !r.Status.State.RestartAt.IsZero() || !r.Status.State.ProgressAt.IsZero()
 	})
 }
 

@@ -59,13 +59,17 @@ func abortNow(l *look) string {
 	if !ok || !releasing(before) || after.Stage != v1alpha1.StageRetreating || duty == nil {
 		return ""
 	}
-	first := l.pass.Writes[0]
+	asked := l.pass.First
 	if duty.Service == "" {
-		if first.Kind != kindRoute() {
-			return fmt.Sprintf("the first write is to %s, and not the weight", first)
+		if asked.kind != kindRoute() {
+			return fmt.Sprintf("the first write is to %s, and not the weight", asked)
 		}
 		return ""
 	}
+	if l.world.refuses(*asked) != nil || asked.kind == kindService() && l.pass.Writes[0].Kind != kindService() {
+		return "" // it was refused
+	}
+	first := l.pass.Writes[0]
 	service, isService := first.After.(*corev1.Service)
 	if !isService || service.Name != duty.Service || service.Spec.Selector[v1alpha1.LabelPodTemplateHash] != duty.Revision {
 		return fmt.Sprintf("the first write is to %s, and not to point Service %s at %s", first, duty.Service, duty.Revision)
@@ -82,7 +86,9 @@ func abortSticky(l *look) string {
 	if hash, had, has, ok := l.scaled(); ok && hash == st.Candidate && has > had {
 		return fmt.Sprintf("aborted %s from %d to %d pods", hash, had, has)
 	}
-	if now, had := l.after.written(st.Candidate), l.before.written(st.Candidate); now > had && l.before.weight != planner.WeightUnknown {
+	// Where nothing of stable serves, the way back to it may lead from one bad version over another.
+	if now, had := l.after.written(st.Candidate), l.before.written(st.Candidate); now > had &&
+		l.before.weight != planner.WeightUnknown && l.before.sets[st.Stable].serving > 0 {
 		return fmt.Sprintf("aborted %s from share %d to %d", st.Candidate, had, now)
 	}
 	return ""

@@ -94,8 +94,8 @@ func noEmpty(l *look) string {
 	if t.weight < l.before.weight {
 		raised, share = t.active, planner.FullWeight-t.weight
 		least = need(l.replicas(), share)
-		if !t.spec.Proportional && raised.selects == t.rollout.Status.State.Stable {
-			least = 1 // one serving pod of a stable at full size is enough to leave a bad version
+		if raised.selects == t.rollout.Status.State.Stable && (!t.spec.Proportional || t.standby.answering() == 0) {
+			least = 1 // one serving pod of stable is enough to leave a bad version, or one of which nothing serves
 		}
 	}
 	if serves := raised.answering(); serves+l.world.checker.fates < least {
@@ -230,7 +230,8 @@ func stableCap(l *look) string {
 }
 
 func react(w *World, s *subject, t *truth, to time.Time) string {
-	unable := slices.ContainsFunc(w.processes, func(p *Process) bool { return p.behind() || len(p.failures) > 0 })
+	unable := w.refusing != nil && w.now.Before(w.refusing.until) ||
+		slices.ContainsFunc(w.processes, func(p *Process) bool { return p.behind() || len(p.failures) > 0 })
 	switch st := t.rollout.Status.State; {
 	case !t.broken() || unable: // it cannot know yet, or cannot act
 		s.brokenAt = time.Time{}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -88,6 +89,8 @@ type Pass struct {
 	At    time.Time
 	// Behind says that the process had not been shown everything then.
 	Behind bool
+	// First is the write that it began with, whether it was let through or not; nil when it has written nothing.
+	First *request
 	// Writes are what it has written.
 	Writes []*Change
 	// Duty is what the first write of the pass must be, if it turns out to be an abort.
@@ -192,13 +195,26 @@ func (p *Process) notice(c *Change) {
 		p.wake(c.Key, 0)
 		p.wakeNamespace(c.Key.Namespace, c.Verb == VerbStatus)
 	case kindReplicaSet(), kindAnalysisRun():
+		p.wakeOwner(c)
+		if c.Kind == kindReplicaSet() && metav1.GetControllerOf(obj) == nil {
+			p.wakeNamespace(c.Key.Namespace, false) // somebody may adopt it
+		}
+	default:
+		p.wakeNamespace(c.Key.Namespace, false)
+	}
+}
+
+// wakeOwner wakes the Rollout that owns an object, or that did before a change.
+func (p *Process) wakeOwner(c *Change) {
+	for _, obj := range []client.Object{c.Before, c.After} {
+		if obj == nil {
+			continue
+		}
 		for _, owner := range obj.GetOwnerReferences() {
 			if owner.Kind == v1alpha1.RolloutKind {
 				p.wake(types.NamespacedName{Namespace: c.Key.Namespace, Name: owner.Name}, 0)
 			}
 		}
-	default:
-		p.wakeNamespace(c.Key.Namespace, false)
 	}
 }
 
@@ -318,10 +334,16 @@ func (p *Process) around(r request, commit func() error) error {
 		return errDead
 	}
 	p.world.writes++
+	if p.pass != nil && p.pass.First == nil {
+		p.pass.First = &r
+	}
 	checked := func() error {
 		p.world.checker.writing(p)
 		version := p.world.Server.version
-		err := commit()
+		err := p.world.refuses(r)
+		if err == nil {
+			err = commit()
+		}
 		if err == nil && version == p.world.Server.version {
 			p.vain = r.String()
 		}

@@ -171,8 +171,11 @@ func kindAnalysisRun() kind {
 	return v1alpha1.GroupVersion.WithKind(v1alpha1.AnalysisRunKind)
 }
 func kindReplicaSet() kind { return appsv1.SchemeGroupVersion.WithKind("ReplicaSet") }
+func kindDeployment() kind { return appsv1.SchemeGroupVersion.WithKind("Deployment") }
 func kindService() kind    { return corev1.SchemeGroupVersion.WithKind("Service") }
 func kindPod() kind        { return corev1.SchemeGroupVersion.WithKind("Pod") }
+func kindConfigMap() kind  { return corev1.SchemeGroupVersion.WithKind(v1alpha1.KindConfigMap) }
+func kindSecret() kind     { return corev1.SchemeGroupVersion.WithKind(v1alpha1.KindSecret) }
 
 func kindSlice() kind {
 	return discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice")

@@ -105,11 +105,7 @@ func taken(image string) client.Object {
 
 // leave deletes the Rollout and leaves what it owns.
 func leave() Step {
-	return Step{"delete the Rollout without its pods", func(w *World) error {
-		return w.Server.remove(Write{By: "user"}, kindRollout(), Web(), client.DeleteOptions{
-			PropagationPolicy: ptr.To(metav1.DeletePropagationOrphan),
-		})
-	}}
+	return Step{"delete the Rollout without its pods", func(w *World) error { return w.Delete(Web(), true) }}
 }
 
 // Stories are those that the language of test/scenarios has no words for, and one for each way of releasing.

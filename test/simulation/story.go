@@ -54,6 +54,8 @@ const horizon = 10 * time.Second
 type Result struct {
 	// Picture is the end, without what follows from chance.
 	Picture map[string]string
+	// Attempt is how many releases there were until then.
+	Attempt int32
 	// Updates counts the writes of the controllers by object.
 	Updates map[string]int
 	// Writes is how many writes the controllers began, and Passes how often they looked.
@@ -204,6 +206,14 @@ func (w *World) sizes(namespace string) []string {
 		out = append(out, fmt.Sprintf("%s=%d", rs.Name, *rs.Spec.Replicas))
 	}
 	return out
+}
+
+// attempt is the number of releases of a Rollout; 0 when there is none.
+func (w *World) attempt(key types.NamespacedName) int32 {
+	if rollout := w.Rollout(key); rollout != nil {
+		return rollout.Status.State.Attempt
+	}
+	return 0
 }
 
 // updates counts the writes of controllers by object.

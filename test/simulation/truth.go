@@ -69,7 +69,7 @@ func (w *World) truthOf(s *subject) *truth {
 	}
 	owners := map[string]string{} // revision by name of the ReplicaSet
 	for _, rs := range listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), s.key.Namespace) {
-		if hash := hashOf(rs); hash != "" && rs.DeletionTimestamp == nil && metav1.IsControlledBy(rs, rollout) {
+		if hash := hashOf(rs); hash != "" && rs.DeletionTimestamp == nil && belongs(rs, rollout) {
 			t.sets[hash] = set{rs: rs, desired: ptr.Deref(rs.Spec.Replicas, 1)}
 			owners[rs.Name] = hash
 		}
@@ -81,6 +81,13 @@ func (w *World) truthOf(s *subject) *truth {
 	}
 	w.weigh(t)
 	return t
+}
+
+// belongs says whether a ReplicaSet is one of a Rollout: also when that is being deleted without its pods, and the garbage
+// collector has already taken its name off them.
+func belongs(rs *appsv1.ReplicaSet, rollout *v1alpha1.Rollout) bool {
+	left := rollout.DeletionTimestamp != nil && metav1.GetControllerOf(rs) == nil && rs.Annotations[v1alpha1.AnnotationRevisionNumber] != ""
+	return left || metav1.IsControlledBy(rs, rollout)
 }
 
 // countPods counts the pods of each revision, and returns those that serve by name.

@@ -56,6 +56,14 @@ type World struct {
 	flows bool
 	// excused is until when a fault excuses what is late.
 	excused time.Time
+	// refusing is a kind of which no write is taken; nil for none.
+	refusing *refusing
+	// plans are what people have yet to do.
+	plans []plan
+	// want is the telling without the fault; nil while that is told.
+	want *Result
+	// ordered says what is wrong with the end, of what somebody has ordered; nil when nobody has.
+	ordered func(*World) string
 	// noted is what a scenario remembers.
 	noted      scenario.Picture
 	invariants []Invariant
@@ -121,7 +129,30 @@ func (w *World) turn() bool {
 		w.bury()
 		return true
 	}
-	return w.env.step()
+	return w.carryOut() || w.env.step()
+}
+
+// plan is something that somebody does at a time.
+type plan struct {
+	at time.Time
+	do func(*World)
+}
+
+// after lets somebody do something after a time.
+func (w *World) after(d time.Duration, do func(*World)) {
+	w.plans = append(w.plans, plan{w.now.Add(d), do})
+}
+
+// carryOut lets one of those do it whose time has come. It says whether there was one.
+func (w *World) carryOut() bool {
+	n := slices.IndexFunc(w.plans, func(p plan) bool { return !p.at.After(w.now) })
+	if n < 0 {
+		return false
+	}
+	do := w.plans[n].do
+	w.plans = slices.Delete(slices.Clone(w.plans), n, n+1)
+	do(w)
+	return true
 }
 
 // bury removes controllers that have died, and starts another one in the place of the last.
@@ -144,6 +175,11 @@ func (w *World) due() (at time.Time, found bool) {
 		}
 		if t := p.resyncAt; !t.IsZero() && (!found || t.Before(at)) {
 			at, found = t, true
+		}
+	}
+	for _, p := range w.plans {
+		if !found || p.at.Before(at) {
+			at, found = p.at, true
 		}
 	}
 	return at, found
@@ -177,12 +213,20 @@ func (w *World) Rest(horizon time.Duration) error {
 			}
 		}
 		at, found := w.due()
-		if !found || at.Sub(w.now) > horizon {
+		if !found || at.Sub(w.now) > horizon && !at.Before(w.allowed()) {
 			w.checker.timePasses(w.now)
 			return nil
 		}
 		w.advance(at)
 	}
+}
+
+// allowed is when writes have long been let through again, and everybody has tried once more.
+func (w *World) allowed() time.Time {
+	if w.refusing == nil {
+		return w.now
+	}
+	return w.refusing.until.Add(time.Minute)
 }
 
 // Elapse lets a time pass, and everything happen in it.

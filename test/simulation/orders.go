@@ -1,0 +1,356 @@
+package simulation
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// back is how long somebody leaves what was ordered by mistake.
+const back = 5 * time.Second
+
+// deed is what somebody does to a Rollout as it is then. It returns what says, once everything has been let go on, what
+// is wrong with the end; nil when the invariants say it all.
+type deed func(*World, *v1alpha1.Rollout) func(*World) string
+
+// orders are what people and fate do in the middle of everything else. They change the end, and each says which end it
+// expects: beside safety, rest and the way back, which all of them have in common.
+func orders(key types.NamespacedName) []Fault {
+	return slices.Concat(ordersOfTemplate(key), ordersOfSize(key), commands(key), losses(key), ordersOfSteps(key), ends(key))
+}
+
+func ordered(key types.NamespacedName, name string, do deed) Fault {
+	return Fault{Name: name, Differs: true, hit: func(w *World, _ *Process, _ request, commit func() error) error {
+		err := commit()
+		rollout := w.Rollout(key)
+		switch {
+		case rollout == nil:
+		case rollout.DeletionTimestamp != nil:
+			do(w, rollout) // nothing more is expected of it
+		default:
+			w.ordered = do(w, rollout)
+		}
+		return err
+	}}
+}
+
+// passing is an order that comes to nothing: the end is the one without it.
+func passing(key types.NamespacedName, name string, do deed) Fault {
+	out := ordered(key, name, do)
+	out.Same = true
+	return out
+}
+
+func ordersOfTemplate(key types.NamespacedName) []Fault {
+	const other = "registry.example/web:other"
+	return []Fault{
+		ordered(key, "another template", func(w *World, _ *v1alpha1.Rollout) func(*World) string {
+			w.Release(key, other)
+			return func(w *World) string { return w.arrives(key, other) }
+		}),
+		ordered(key, "the template of stable", func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			image := w.env.imageOf(key.Namespace, r.Status.State.Stable)
+			if image == "" {
+				return nil
+			}
+			w.Release(key, image)
+			return func(w *World) string { return w.arrives(key, image) }
+		}),
+	}
+}
+
+// arrives says whether an image is not that of stable, nor of a release that waits or was ended.
+func (w *World) arrives(key types.NamespacedName, image string) string {
+	rollout := w.Rollout(key)
+	if rollout == nil {
+		return "the Rollout is gone"
+	}
+	st := rollout.Status.State
+	stable, candidate := w.env.imageOf(key.Namespace, st.Stable), w.env.imageOf(key.Namespace, st.Candidate)
+	held := rollout.Status.Phase == v1alpha1.PhaseDegraded || rollout.Status.Phase == v1alpha1.PhasePaused
+	if stable == image || candidate == image || held {
+		return ""
+	}
+	return fmt.Sprintf("%s was asked for, stable is %s, and %q under release", image, stable, candidate)
+}
+
+func ordersOfSize(key types.NamespacedName) []Fault {
+	to := func(name string, size func(int32) int32) Fault {
+		return ordered(key, name, func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			n := size(*r.Spec.Replicas)
+			w.Scale(key, n)
+			return func(w *World) string { return w.sized(key, n) }
+		})
+	}
+	return []Fault{
+		to("one replica more", func(n int32) int32 { return n + 1 }),
+		to("one replica less", func(n int32) int32 { return max(1, n-1) }),
+		to("no replicas", func(int32) int32 { return 0 }),
+		ordered(key, "no replicas, and back", func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			n := *r.Spec.Replicas
+			w.Scale(key, 0)
+			w.after(back, func(w *World) { w.Scale(key, n) })
+			return func(w *World) string { return w.sized(key, n) }
+		}),
+	}
+}
+
+// sized says what is wrong with a Rollout that was scaled: scaling begins no release, and no replicas are no pods.
+func (w *World) sized(key types.NamespacedName, n int32) string {
+	t := w.truthOf(w.checker.about(key))
+	if t == nil {
+		return "the Rollout is gone"
+	}
+	if w.want != nil && t.rollout.Status.State.Attempt > w.want.Attempt {
+		return fmt.Sprintf("there is attempt %d, and %d without it", t.rollout.Status.State.Attempt, w.want.Attempt)
+	}
+	if all, _ := t.pods(); n == 0 && all > 0 && !conditionTrue(t.rollout.Status, v1alpha1.ConditionStalled) {
+		return fmt.Sprintf("there are %d pods, and none were asked for: %s", all, t.rollout.Status.Message)
+	}
+	return ""
+}
+
+func commands(key types.NamespacedName) []Fault {
+	command := func(action string, check func(*World, *v1alpha1.Rollout, string) string) Fault {
+		return ordered(key, action, func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			candidate := r.Status.State.Candidate
+			id := w.Command(key, action, candidate)
+			if id == "" {
+				return nil
+			}
+			return func(w *World) string {
+				rollout := w.Rollout(key)
+				if rollout == nil {
+					return "the Rollout is gone"
+				}
+				last := rollout.Status.LastCommand
+				if last == nil || last.ID != id && !strings.HasPrefix(last.ID, "request-") {
+					return fmt.Sprintf("%s is not answered", action)
+				}
+				if last.ID != id || !last.Accepted {
+					return "" // a person has steered it since, or it was too late
+				}
+				return check(w, rollout, candidate)
+			}
+		})
+	}
+	return []Fault{
+		command(v1alpha1.ActionAbort, func(_ *World, r *v1alpha1.Rollout, candidate string) string {
+			if r.Status.State.Stable == candidate {
+				return candidate + " is stable, and was aborted"
+			}
+			return ""
+		}),
+		command(v1alpha1.ActionPromoteFull, func(_ *World, r *v1alpha1.Rollout, candidate string) string {
+			if r.Status.State.Stable != candidate && r.Status.Phase != v1alpha1.PhaseDegraded {
+				return candidate + " is not stable, and was promoted in full"
+			}
+			return ""
+		}),
+		ordered(key, "pause", func(w *World, _ *v1alpha1.Rollout) func(*World) string { w.Pause(key, true); return nil }),
+	}
+}
+
+func losses(key types.NamespacedName) []Fault {
+	loss := func(name string, of func(v1alpha1.RolloutState) string, most int) Fault {
+		return ordered(key, name, func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			w.Kill(key.Namespace, w.env.imageOf(key.Namespace, of(r.Status.State)), most)
+			return nil
+		})
+	}
+	stable := func(st v1alpha1.RolloutState) string { return st.Stable }
+	candidate := func(st v1alpha1.RolloutState) string { return st.Candidate }
+	return []Fault{
+		loss("a pod of stable is lost", stable, 1), loss("a pod of the candidate is lost", candidate, 1),
+		loss("all pods of the candidate are lost", candidate, 1000),
+	}
+}
+
+// ordersOfSteps edit the step of a canary that is under way. That begins no release anew, and comes to the same in the end.
+func ordersOfSteps(key types.NamespacedName) []Fault {
+	edited := func(name string, change func(*v1alpha1.CanaryStep)) Fault {
+		return passing(key, name, func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			canary, step := r.Spec.Strategy.Canary, int(r.Status.State.Step)
+			if canary == nil || step >= len(canary.Steps) {
+				return nil
+			}
+			w.Change(key, func(r *v1alpha1.Rollout) { change(&r.Spec.Strategy.Canary.Steps[step]) })
+			return nil
+		})
+	}
+	return []Fault{
+		edited("another weight of the step", func(s *v1alpha1.CanaryStep) { s.Weight = ptr.To(intstr.FromInt32(30)) }),
+		edited("another pause of the step", func(s *v1alpha1.CanaryStep) {
+			if s.Pause == nil || s.Pause.Duration == nil {
+				s.Pause = &v1alpha1.Pause{Duration: &metav1.Duration{Duration: 20 * time.Second}}
+				return
+			}
+			s.Pause = &v1alpha1.Pause{Duration: &metav1.Duration{Duration: 2 * s.Pause.Duration.Duration}}
+		}),
+	}
+}
+
+// ends are the end of the Rollout, and another Rollout that wants its Services.
+func ends(key types.NamespacedName) []Fault {
+	deletion := func(name string, orphan bool) Fault {
+		return ordered(key, name, func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			if w.Delete(key, orphan) != nil {
+				return nil
+			}
+			gone := leftover{key: key, rollout: r, orphan: orphan}
+			return gone.check
+		})
+	}
+	return []Fault{
+		deletion("the Rollout is deleted with its pods", false),
+		deletion("the Rollout is deleted without its pods", true),
+		passing(key, "a second Rollout names the Service", func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			if !w.rival(r) {
+				return nil
+			}
+			return func(w *World) string {
+				second := w.Rollout(types.NamespacedName{Namespace: key.Namespace, Name: rivalName})
+				if second == nil || !conditionTrue(second.Status, v1alpha1.ConditionStalled) {
+					return "the second Rollout does not say that the Service is another's"
+				}
+				return ""
+			}
+		}),
+		passing(key, "a second Rollout names the Service, and goes again", func(w *World, r *v1alpha1.Rollout) func(*World) string {
+			if !w.rival(r) {
+				return nil
+			}
+			rival := types.NamespacedName{Namespace: key.Namespace, Name: rivalName}
+			w.after(back, func(w *World) { _ = w.Delete(rival, false) })
+			return func(w *World) string {
+				if w.Rollout(rival) != nil {
+					return "the second Rollout is still there"
+				}
+				return ""
+			}
+		}),
+	}
+}
+
+// rivalName is the name of the second Rollout.
+const rivalName = "rival"
+
+// rival makes a Rollout of pods of its own that names the Services and routes of one that was there before. It does
+// nothing for one that has no Services or whose template is elsewhere.
+func (w *World) rival(of *v1alpha1.Rollout) bool {
+	if of.Spec.Services == nil || of.Spec.WorkloadRef != nil || of.DeletionTimestamp != nil {
+		return false
+	}
+	template, err := of.Spec.PodTemplate()
+	if err != nil || len(template.Spec.Containers) == 0 {
+		return false
+	}
+	const label = "rival"
+	template.Labels[label] = "yes"
+	template.Spec.Containers[0].Image = "registry.example/rival:v1"
+	raw, err := json.Marshal(template)
+	if err != nil {
+		return false
+	}
+	out := &v1alpha1.Rollout{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: of.Namespace, Name: rivalName,
+			// Of two that were made in one second another rule decides.
+			CreationTimestamp: metav1.NewTime(w.now.Add(time.Second).Truncate(time.Second)),
+		},
+		Spec: *of.Spec.DeepCopy(),
+	}
+	out.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{label: "yes"}}
+	out.Spec.Template.Raw = raw
+	return w.Make(out) == nil
+}
+
+// leftover is what is to be left of a Rollout that was deleted.
+type leftover struct {
+	key types.NamespacedName
+	// rollout is as it was when somebody deleted it.
+	rollout *v1alpha1.Rollout
+	orphan  bool
+}
+
+// check says what is left that should not be, or is not that should.
+func (l leftover) check(w *World) string {
+	if rollout := w.Rollout(l.key); rollout != nil {
+		return "the Rollout is still there: " + rollout.Status.Message
+	}
+	if detail := l.ofServices(w); detail != "" {
+		return detail
+	}
+	if detail := l.ofRoutes(w); detail != "" {
+		return detail
+	}
+	return l.ofSets(w)
+}
+
+// ofServices says whether a Service still selects one revision, but for the standby Service that was left with the pods.
+func (l leftover) ofServices(w *World) string {
+	for _, service := range listed[*corev1.Service](w.Server, kindService(), l.key.Namespace) {
+		if l.orphan && service.Labels[v1alpha1.LabelRollout] != "" {
+			continue
+		}
+		if hash := service.Spec.Selector[v1alpha1.LabelPodTemplateHash]; hash != "" {
+			return fmt.Sprintf("Service %s still selects revision %s", service.Name, hash)
+		}
+	}
+	return ""
+}
+
+// ofRoutes says whether a route still sends requests to a standby Service that has gone.
+func (l leftover) ofRoutes(w *World) string {
+	for _, route := range listed[*unstructured.Unstructured](w.Server, kindRoute(), l.key.Namespace) {
+		for _, ref := range backendsOf(route) {
+			name, _ := ref["name"].(string)
+			there := lookup[*corev1.Service](w.Server, kindService(), types.NamespacedName{Namespace: l.key.Namespace, Name: name})
+			if there == nil && name == l.rollout.Spec.Services.StandbyName() {
+				return fmt.Sprintf("route %s still names Service %s, which is gone", route.GetName(), name)
+			}
+		}
+	}
+	return ""
+}
+
+// ofSets says whether ReplicaSets have stayed that should have gone, or pods of more than stable.
+func (l leftover) ofSets(w *World) string {
+	owned := func(refs []metav1.OwnerReference) bool {
+		return slices.ContainsFunc(refs, func(o metav1.OwnerReference) bool { return o.UID == l.rollout.UID })
+	}
+	for _, k := range w.Server.kinds() {
+		for _, obj := range w.Server.table(k).list(l.key.Namespace) {
+			if owned(obj.GetOwnerReferences()) {
+				return fmt.Sprintf("%s %s still belongs to the Rollout", k.Kind, obj.GetName())
+			}
+		}
+	}
+	pods := 0
+	for _, rs := range listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), l.key.Namespace) {
+		if rs.Annotations[v1alpha1.AnnotationRevisionNumber] != "" {
+			pods += int(*rs.Spec.Replicas)
+		}
+	}
+	stable := l.rollout.Status.State.Stable
+	switch {
+	case !l.orphan && pods > 0:
+		return fmt.Sprintf("%d pods are left", pods)
+	case l.rollout.Spec.Services == nil: // nothing holds it up, and so nobody brings it back
+	case l.orphan && stable != "" && pods == 0 && *l.rollout.Spec.Replicas > 0 && w.env.imageOf(l.key.Namespace, stable) != "":
+		return "no pods are left"
+	}
+	return ""
+}
