@@ -416,16 +416,26 @@ func (p *pass) previews(hash string) bool {
 		return true
 	case !p.Standby.Found:
 		return false // ensureStandby has asked for it
-	case p.Spec.Mode != Routed || p.Route.Weight == 0 && p.Route.Accepted && p.watched():
-		p.point(Standby, hash)
-	case p.Route.Weight == 0 && p.Route.Accepted:
-		p.why(v1alpha1.ReasonSettling, "service %s waits to select %s; gateways are given %s to have heard of weight 0%%",
-			p.Standby.Name, hash, p.Spec.Settle)
-	case p.Route.Weight == 0:
-		p.why(v1alpha1.ReasonWaitingForRoute, "service %s waits to select %s until every gateway has accepted weight 0%%",
-			p.Standby.Name, hash)
-	default:
+	case p.Spec.Mode == Routed && p.Route.Weight != 0:
 		p.fallBack(p.state.Stable)
+	case !p.unheard():
+		p.point(Standby, hash)
+	}
+	return false
+}
+
+// unheard says whether gateways may not have heard yet that the standby Service has no weight.
+func (p *pass) unheard() bool {
+	switch {
+	case p.Spec.Mode != Routed:
+	case !p.Route.Accepted:
+		p.why(v1alpha1.ReasonWaitingForRoute, "service %s waits to select another revision until every gateway has accepted weight 0%%",
+			p.Standby.Name)
+		return true
+	case !p.watched():
+		p.why(v1alpha1.ReasonSettling, "service %s waits to select another revision; gateways are given %s to hear of weight 0%%",
+			p.Standby.Name, p.Spec.Settle)
+		return true
 	}
 	return false
 }

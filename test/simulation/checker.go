@@ -56,8 +56,12 @@ type subject struct {
 	routeWrites []time.Time
 	// runs are the AnalysisRuns that were ever created, and created how often.
 	runs map[string]int
-	// brokenAt is when the candidate was first seen to have traffic and nothing that serves.
+	// brokenAt is when the candidate was first seen to have traffic that it should not have, and broken says why not.
 	brokenAt time.Time
+	broken   string
+	// passes counts those in a second.
+	passes int
+	second time.Time
 	// actions counts writes beside the status since something last happened from outside.
 	actions int
 	// healthy says that it was so once, and reached that traffic came through then.

@@ -211,12 +211,17 @@ func (r *Report) try(e *episode, fault Fault, also ...Fault) {
 	}
 	r.note(got)
 	r.judge(name, got)
-	if fault.Differs && len(also) == 0 && got.Stuck == nil {
+	switch {
+	case got.Stuck != nil:
+	case !fault.Differs:
+		r.beside(name, e, w, got)
+	case len(also) == 0:
 		r.asOrdered(name, e, &fault, w)
 	}
-	if fault.Differs || got.Stuck != nil {
-		return
-	}
+}
+
+// beside compares a run with the one without the fault, and tells the rest of the story if it has come to something else.
+func (r *Report) beside(name string, e *episode, w *World, got Result) {
 	r.compare(name, e.want, got)
 	if contrast(e.want.essence, got.essence) != "" {
 		r.goOn(name, e, w)

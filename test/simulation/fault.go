@@ -175,7 +175,7 @@ func (w *World) refuses(r request) error {
 // The refusals in the words of an API server.
 
 func notPermitted(r request) error {
-	return apierrors.NewForbidden(resource(r.kind), r.key.Name, fmt.Errorf(
+	return apierrors.NewForbidden(resource(r.kind), r.key.Name, fmt.Errorf( //nolint:staticcheck // the API server begins with a capital
 		"User %q cannot patch resource %q in API group %q in the namespace %q",
 		"system:serviceaccount:sluice-system:sluice-controller", resource(r.kind).Resource, r.kind.Group, r.key.Namespace))
 }

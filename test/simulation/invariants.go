@@ -56,7 +56,8 @@ func trafficInvariants() []Invariant {
 		},
 		{
 			Name: "REACT", time: react,
-			Sentence: fmt.Sprintf("a candidate that has traffic and nothing that serves loses it within %s while stable serves", reactWithin),
+			Sentence: fmt.Sprintf("a candidate that has traffic and nothing that serves, that was aborted, or of which an analysis has "+
+				"failed, loses its traffic within %s while stable serves", reactWithin),
 		},
 		{
 			Name: "FIELD", write: fields,
@@ -159,8 +160,9 @@ func controlInvariants() []Invariant {
 				"decision from an old view, gets a conflict",
 		},
 		{
-			Name: "ISOLATE", time: isolate,
-			Sentence: "whatever becomes of one Rollout, another one that is due is looked at within 100 ms, and the process goes on",
+			Name: "ISOLATE", time: isolate, pass: fair,
+			Sentence: fmt.Sprintf("whatever becomes of one Rollout, another one that is due is looked at within 100 ms, the process goes on, "+
+				"and no Rollout is looked at more than %d times in a second", mostPasses),
 		},
 		{
 			Name: "BOUND", write: bounded, rest: boundedAtRest,
@@ -168,8 +170,9 @@ func controlInvariants() []Invariant {
 				"pile up",
 		},
 		{
-			Name: "SECRET", rest: secret,
-			Sentence: "no byte of a Secret, plain or in base64, is in a status, an event or the log",
+			Name: "SECRET", write: secretWritten, pass: secretTold,
+			Sentence: "no byte of a Secret, plain or in base64, is in an object that is none, its status and annotations too, in an " +
+				"event, in an error or in a line of the log of any level",
 		},
 		{
 			Name: "DETACH", rest: detached,

@@ -1,14 +1,12 @@
 package simulation
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -21,6 +19,8 @@ const (
 	mostStatus = 64 << 10
 	// mostAttention is how long a Rollout that is due may wait for another.
 	mostAttention = 100 * time.Millisecond
+	// mostPasses is how often a Rollout may be looked at in a second: every event of a release that has nothing to wait for.
+	mostPasses = 60
 	// mostRuns is how many AnalysisRuns ten releases and the one under way may have kept, of two gates each.
 	mostRuns = 22
 )
@@ -238,6 +238,21 @@ func isolate(w *World, s *subject, _ *truth, to time.Time) string {
 	return ""
 }
 
+// fair notices a Rollout that takes the process for itself, pass after pass.
+func fair(w *World, p *Process, key types.NamespacedName, _ error) string {
+	if len(w.processes) > 1 || p.repeat > 0 || p.drip != together {
+		return "" // two tell of what each of them sees
+	}
+	s := w.checker.about(key)
+	if second := w.now.Truncate(time.Second); !second.Equal(s.second) {
+		s.second, s.passes = second, 0
+	}
+	if s.passes++; s.passes == mostPasses+1 {
+		return fmt.Sprintf("%s is looked at for the %d. time in one second", key.Name, s.passes)
+	}
+	return ""
+}
+
 func bounded(l *look) string {
 	rollout, ok := l.change.After.(*v1alpha1.Rollout)
 	if !ok {
@@ -268,28 +283,6 @@ func boundedAtRest(w *World, s *subject, t *truth) string {
 	// Stable, the candidate and what is asked for are beside the limit.
 	if idle := len(t.sets) - 3; idle > int(t.spec.HistoryLimit) && t.rollout.DeletionTimestamp == nil {
 		return fmt.Sprintf("%d ReplicaSets, and %d are kept", len(t.sets), t.spec.HistoryLimit)
-	}
-	return ""
-}
-
-func secret(w *World, _ *subject, t *truth) string {
-	var said []string
-	if t != nil {
-		raw, err := json.Marshal(t.rollout.Status)
-		if err != nil {
-			return err.Error()
-		}
-		said = append(said, string(raw))
-	}
-	said = append(append(said, w.events...), w.said...)
-	for _, s := range listed[*corev1.Secret](w.Server, corev1.SchemeGroupVersion.WithKind("Secret"), "") {
-		for key, value := range s.Data {
-			for _, text := range said {
-				if strings.Contains(text, string(value)) || strings.Contains(text, base64.StdEncoding.EncodeToString(value)) {
-					return fmt.Sprintf("key %s of Secret %s is told", key, s.Name)
-				}
-			}
-		}
 	}
 	return ""
 }

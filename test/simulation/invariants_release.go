@@ -59,15 +59,19 @@ func abortNow(l *look) string {
 	if !ok || !releasing(before) || after.Stage != v1alpha1.StageRetreating || duty == nil {
 		return ""
 	}
+	return l.dutiful(duty)
+}
+
+// dutiful says how a pass has begun otherwise than with the write that was its duty. One that was refused counts.
+func (l *look) dutiful(duty *Duty) string {
 	asked := l.pass.First
-	if duty.Service == "" {
-		if asked.kind != kindRoute() {
-			return fmt.Sprintf("the first write is to %s, and not the weight", asked)
-		}
+	switch {
+	case duty.Service == "" && asked.kind == kindRoute():
 		return ""
-	}
-	if l.world.refuses(*asked) != nil || asked.kind == kindService() && l.pass.Writes[0].Kind != kindService() {
-		return "" // it was refused
+	case duty.Service == "":
+		return fmt.Sprintf("the first write is to %s, and not the weight", asked)
+	case asked.kind == kindService() && asked.key.Name == duty.Service && l.pass.Writes[0].Kind != kindService():
+		return ""
 	}
 	first := l.pass.Writes[0]
 	service, isService := first.After.(*corev1.Service)
@@ -79,19 +83,24 @@ func abortNow(l *look) string {
 
 func abortSticky(l *look) string {
 	st := l.before.rollout.Status.State
-	if !abortedState(st) || l.pass.Rollout.Generation != l.before.rollout.Generation || l.before.target != st.Candidate ||
-		l.retries() {
+	if !abortedState(st) || l.asksAnew(st) {
 		return ""
 	}
 	if hash, had, has, ok := l.scaled(); ok && hash == st.Candidate && has > had {
 		return fmt.Sprintf("aborted %s from %d to %d pods", hash, had, has)
 	}
-	// Where nothing of stable serves, the way back to it may lead from one bad version over another.
-	if now, had := l.after.written(st.Candidate), l.before.written(st.Candidate); now > had &&
-		l.before.weight != planner.WeightUnknown && l.before.sets[st.Stable].serving > 0 {
+	if l.before.weight == planner.WeightUnknown || l.before.sets[st.Stable].serving == 0 {
+		return "" // where nothing of stable serves, the way back to it may lead from one bad version over another
+	}
+	if now, had := l.after.written(st.Candidate), l.before.written(st.Candidate); now > had {
 		return fmt.Sprintf("aborted %s from share %d to %d", st.Candidate, had, now)
 	}
 	return ""
+}
+
+// asksAnew says whether somebody wants something else than an aborted release: another template, or a retry.
+func (l *look) asksAnew(st v1alpha1.RolloutState) bool {
+	return l.pass.Rollout.Generation != l.before.rollout.Generation || l.before.target != st.Candidate || l.retries()
 }
 
 // retries says whether the writer has seen a retry that is not answered yet.

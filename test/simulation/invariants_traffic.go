@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -232,22 +233,48 @@ func stableCap(l *look) string {
 func react(w *World, s *subject, t *truth, to time.Time) string {
 	unable := w.refusing != nil && w.now.Before(w.refusing.until) ||
 		slices.ContainsFunc(w.processes, func(p *Process) bool { return p.behind() || len(p.failures) > 0 })
+	broken := w.broken(t)
 	switch st := t.rollout.Status.State; {
-	case !t.broken() || unable: // it cannot know yet, or cannot act
-		s.brokenAt = time.Time{}
-	case s.brokenAt.IsZero():
-		s.brokenAt = w.now
+	case broken == "" || unable: // it cannot know yet, or cannot act
+		s.brokenAt, s.broken = time.Time{}, ""
+	case s.broken != broken:
+		s.brokenAt, s.broken = w.now, broken
 	case to.Sub(s.brokenAt) > reactWithin:
-		return fmt.Sprintf("%s has had share %d and nothing that serves for %s", st.Candidate, t.share(st.Candidate), to.Sub(s.brokenAt))
+		return fmt.Sprintf("%s has had share %d for %s, and %s", st.Candidate, t.share(st.Candidate), to.Sub(s.brokenAt), broken)
 	}
 	return ""
 }
 
-// broken says whether the candidate has traffic and nothing that serves, and stable has.
-func (t *truth) broken() bool {
+// broken says why the candidate should have no traffic, although it has, and stable could have it.
+func (w *World) broken(t *truth) string {
 	st := t.rollout.Status.State
-	moving := releasing(st) || st.Stage == v1alpha1.StageRetreating
-	return moving && t.spec.Replicas > 0 && t.share(st.Candidate) > 0 && t.sets[st.Candidate].serving == 0 && t.sets[st.Stable].serving > 0
+	stable := t.sets[st.Stable].serving
+	if t.spec.Replicas == 0 || t.share(st.Candidate) == 0 || stable == 0 {
+		return ""
+	}
+	whole := !t.spec.Proportional || stable >= t.spec.Replicas
+	switch {
+	case (releasing(st) || st.Stage == v1alpha1.StageRetreating) && t.sets[st.Candidate].serving == 0:
+		return "nothing of it serves"
+	case !whole || len(w.env.refusals) > 0 || t.weight == planner.WeightUnknown || t.active.service == nil || t.standby.service == nil:
+		return "" // it goes as far as it can
+	case st.Stage == v1alpha1.StageRetreating, st.Stage == v1alpha1.StageAborted:
+		return "it was aborted"
+	case releasing(st) && w.failing(t):
+		return "an analysis of it has failed"
+	}
+	return ""
+}
+
+// failing says whether an analysis of the release under way has failed.
+func (w *World) failing(t *truth) bool {
+	for _, run := range listed[*v1alpha1.AnalysisRun](w.Server, kindAnalysisRun(), t.rollout.Namespace) {
+		if run.Status.Phase == v1alpha1.AnalysisFailed && metav1.IsControlledBy(run, t.rollout) &&
+			run.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(int(t.rollout.Status.State.Attempt)) {
+			return true
+		}
+	}
+	return false
 }
 
 func contest(l *look) string {

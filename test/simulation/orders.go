@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -123,7 +122,7 @@ func (w *World) sized(key types.NamespacedName, n int32) string {
 }
 
 func commands(key types.NamespacedName) []Fault {
-	command := func(action string, check func(*World, *v1alpha1.Rollout, string) string) Fault {
+	command := func(action string, check func(*v1alpha1.Rollout, string) string) Fault {
 		return ordered(key, action, func(w *World, r *v1alpha1.Rollout) func(*World) string {
 			candidate := r.Status.State.Candidate
 			id := w.Command(key, action, candidate)
@@ -131,29 +130,22 @@ func commands(key types.NamespacedName) []Fault {
 				return nil
 			}
 			return func(w *World) string {
-				rollout := w.Rollout(key)
-				if rollout == nil {
-					return "the Rollout is gone"
+				accepted, detail := w.answer(key, id)
+				if !accepted {
+					return detail
 				}
-				last := rollout.Status.LastCommand
-				if last == nil || last.ID != id && !strings.HasPrefix(last.ID, "request-") {
-					return fmt.Sprintf("%s is not answered", action)
-				}
-				if last.ID != id || !last.Accepted {
-					return "" // a person has steered it since, or it was too late
-				}
-				return check(w, rollout, candidate)
+				return check(w.Rollout(key), candidate)
 			}
 		})
 	}
 	return []Fault{
-		command(v1alpha1.ActionAbort, func(_ *World, r *v1alpha1.Rollout, candidate string) string {
+		command(v1alpha1.ActionAbort, func(r *v1alpha1.Rollout, candidate string) string {
 			if r.Status.State.Stable == candidate {
 				return candidate + " is stable, and was aborted"
 			}
 			return ""
 		}),
-		command(v1alpha1.ActionPromoteFull, func(_ *World, r *v1alpha1.Rollout, candidate string) string {
+		command(v1alpha1.ActionPromoteFull, func(r *v1alpha1.Rollout, candidate string) string {
 			if r.Status.State.Stable != candidate && r.Status.Phase != v1alpha1.PhaseDegraded {
 				return candidate + " is not stable, and was promoted in full"
 			}
@@ -161,6 +153,19 @@ func commands(key types.NamespacedName) []Fault {
 		}),
 		ordered(key, "pause", func(w *World, _ *v1alpha1.Rollout) func(*World) string { w.Pause(key, true); return nil }),
 	}
+}
+
+// answer says whether a command was carried out, and what is wrong if nobody has answered it. A later one takes its place.
+func (w *World) answer(key types.NamespacedName, id string) (accepted bool, detail string) {
+	rollout := w.Rollout(key)
+	if rollout == nil {
+		return false, "the Rollout is gone"
+	}
+	last := rollout.Status.LastCommand
+	if last == nil {
+		return false, "the command is not answered"
+	}
+	return last.ID == id && last.Accepted, ""
 }
 
 func losses(key types.NamespacedName) []Fault {
@@ -299,12 +304,9 @@ func (l leftover) check(w *World) string {
 	return l.ofSets(w)
 }
 
-// ofServices says whether a Service still selects one revision, but for the standby Service that was left with the pods.
+// ofServices says whether a Service still selects one revision.
 func (l leftover) ofServices(w *World) string {
 	for _, service := range listed[*corev1.Service](w.Server, kindService(), l.key.Namespace) {
-		if l.orphan && service.Labels[v1alpha1.LabelRollout] != "" {
-			continue
-		}
 		if hash := service.Spec.Selector[v1alpha1.LabelPodTemplateHash]; hash != "" {
 			return fmt.Sprintf("Service %s still selects revision %s", service.Name, hash)
 		}
@@ -326,31 +328,41 @@ func (l leftover) ofRoutes(w *World) string {
 	return ""
 }
 
-// ofSets says whether ReplicaSets have stayed that should have gone, or pods of more than stable.
+// ofSets says whether ReplicaSets have stayed that should have gone, or gone that should have stayed.
 func (l leftover) ofSets(w *World) string {
-	owned := func(refs []metav1.OwnerReference) bool {
-		return slices.ContainsFunc(refs, func(o metav1.OwnerReference) bool { return o.UID == l.rollout.UID })
+	if detail := l.owned(w); detail != "" {
+		return detail
 	}
+	pods := int32(0)
+	for _, rs := range listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), l.key.Namespace) {
+		if rs.Annotations[v1alpha1.AnnotationRevisionNumber] != "" {
+			pods += *rs.Spec.Replicas
+		}
+	}
+	switch {
+	case !l.orphan && pods > 0:
+		return fmt.Sprintf("%d pods are left", pods)
+	case l.orphan && pods == 0 && l.serves(w):
+		return "no pods are left"
+	}
+	return ""
+}
+
+// owned names something that still belongs to the Rollout.
+func (l leftover) owned(w *World) string {
 	for _, k := range w.Server.kinds() {
 		for _, obj := range w.Server.table(k).list(l.key.Namespace) {
-			if owned(obj.GetOwnerReferences()) {
+			if slices.ContainsFunc(obj.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == l.rollout.UID }) {
 				return fmt.Sprintf("%s %s still belongs to the Rollout", k.Kind, obj.GetName())
 			}
 		}
 	}
-	pods := 0
-	for _, rs := range listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), l.key.Namespace) {
-		if rs.Annotations[v1alpha1.AnnotationRevisionNumber] != "" {
-			pods += int(*rs.Spec.Replicas)
-		}
-	}
-	stable := l.rollout.Status.State.Stable
-	switch {
-	case !l.orphan && pods > 0:
-		return fmt.Sprintf("%d pods are left", pods)
-	case l.rollout.Spec.Services == nil: // nothing holds it up, and so nobody brings it back
-	case l.orphan && stable != "" && pods == 0 && *l.rollout.Spec.Replicas > 0 && w.env.imageOf(l.key.Namespace, stable) != "":
-		return "no pods are left"
-	}
 	return ""
+}
+
+// serves says whether there was a stable to leave behind. Without Services nothing holds the deletion up, and so nobody brings
+// pods back that were on their way out.
+func (l leftover) serves(w *World) bool {
+	stable := l.rollout.Status.State.Stable
+	return l.rollout.Spec.Services != nil && stable != "" && *l.rollout.Spec.Replicas > 0 && w.env.imageOf(l.key.Namespace, stable) != ""
 }

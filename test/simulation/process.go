@@ -257,6 +257,9 @@ func (p *Process) reconcile(key types.NamespacedName) {
 	if p.dead {
 		return
 	}
+	if err != nil && p.world.hasSecrets() {
+		p.world.said = append(p.world.said, err.Error()) // controller-runtime logs it
+	}
 	p.world.checker.passEnds(p, key, result, err)
 	switch {
 	case err != nil:
@@ -320,9 +323,9 @@ func (w *World) decide(s planner.Snapshot) planner.Plan {
 	return plan
 }
 
-// logger keeps what is logged, for whoever looks for secrets in it.
+// logger keeps what is logged, at every level, where somebody looks for secrets in it.
 func (p *Process) logger() logr.Logger {
-	if !p.world.keepsLog {
+	if !p.world.hasSecrets() {
 		return logr.Discard()
 	}
 	return funcr.New(func(prefix, args string) { p.world.said = append(p.world.said, prefix+args) }, funcr.Options{Verbosity: 1})
@@ -337,29 +340,34 @@ func (p *Process) around(r request, commit func() error) error {
 	if p.pass != nil && p.pass.First == nil {
 		p.pass.First = &r
 	}
-	checked := func() error {
-		p.world.checker.writing(p)
-		version := p.world.Server.version
-		err := p.world.refuses(r)
-		if err == nil {
-			err = commit()
-		}
-		if err == nil && version == p.world.Server.version {
-			p.vain = r.String()
-		}
-		if meddle := p.world.meddle; meddle != nil && err == nil {
-			p.world.meddle = nil
-			meddle(p, r)
-			p.world.meddle = meddle
-		}
-		return err
-	}
+	checked := func() error { return p.carryOut(r, commit) }
 	for _, f := range []*Fault{p.world.fault, p.world.second} {
 		if f != nil && p.world.writes == f.At {
 			return f.strike(p, r, checked)
 		}
 	}
 	return checked()
+}
+
+// carryOut writes, unless that is refused.
+func (p *Process) carryOut(r request, commit func() error) error {
+	if err := p.world.refuses(r); err != nil {
+		return err
+	}
+	p.world.checker.writing(p)
+	version := p.world.Server.version
+	if err := commit(); err != nil {
+		return err
+	}
+	if version == p.world.Server.version {
+		p.vain = r.String()
+	}
+	if meddle := p.world.meddle; meddle != nil {
+		p.world.meddle = nil
+		meddle(p, r)
+		p.world.meddle = meddle
+	}
+	return nil
 }
 
 // recorder takes events.

@@ -37,9 +37,11 @@ type World struct {
 	writes    int
 	lastWrite *Change
 	events    []string
-	said      []string
-	keepsLog  bool
-	turns     int
+	// said are the lines of the log, which is kept where there are Secrets; heard is how many of the lines and of the events
+	// somebody has looked through for them.
+	said  []string
+	heard heard
+	turns int
 	// began is the version of the truth at which this world began.
 	began    int64
 	starts   int
@@ -166,21 +168,20 @@ func (w *World) bury() {
 
 // due is when something is to happen next.
 func (w *World) due() (at time.Time, found bool) {
-	if a, t := w.env.due(); a != nil {
-		at, found = t, true
+	earlier := func(t time.Time, known bool) {
+		if known && (!found || t.Before(at)) {
+			at, found = t, true
+		}
 	}
+	a, t := w.env.due()
+	earlier(t, a != nil)
 	for _, p := range w.processes {
-		if _, t, ok := p.next(); ok && (!found || t.Before(at)) {
-			at, found = t, true
-		}
-		if t := p.resyncAt; !t.IsZero() && (!found || t.Before(at)) {
-			at, found = t, true
-		}
+		_, t, known := p.next()
+		earlier(t, known)
+		earlier(p.resyncAt, !p.resyncAt.IsZero())
 	}
 	for _, p := range w.plans {
-		if !found || p.at.Before(at) {
-			at, found = p.at, true
-		}
+		earlier(p.at, true)
 	}
 	return at, found
 }
