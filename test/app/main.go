@@ -1,7 +1,8 @@
 // Command app is the sample workload of the demonstration and of the end-to-end tests: an HTTP server with a version,
 // request metrics, and an error rate and a latency that can be switched on.
 //
-// It answers on two ports. The serving port has / for callers and /healthz and /readyz for the kubelet. The
+// It answers on two ports, the first of them in HTTP/1.1 and in HTTP/2 without TLS. The serving port has / for callers,
+// /hold?for=30s for those that wait, a method for those that speak gRPC, and /healthz and /readyz for the kubelet. The
 // administration port has /metrics for Prometheus and /admin/fault.
 //
 // An error that the app was told to answer carries the header X-App-Error, so that whoever counts failures can tell the

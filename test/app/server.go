@@ -23,8 +23,12 @@ const (
 	HeaderAppError = "X-App-Error"
 )
 
-// shutdownTimeout is how long requests that are under way when the drain ends may still take.
-const shutdownTimeout = 10 * time.Second
+const (
+	// shutdownTimeout is how long requests that are under way when the drain ends may still take.
+	shutdownTimeout = 10 * time.Second
+	// longestHold is how long an answer can be held back by its caller.
+	longestHold = 5 * time.Minute
+)
 
 // App answers requests and counts them.
 type App struct {
@@ -66,6 +70,8 @@ func NewApp(config Config, clk clock.Clock) *App {
 func (a *App) Serving() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", a.answer)
+	mux.HandleFunc("/hold", a.hold)
+	mux.HandleFunc("POST "+grpcMethod, a.answerGRPC)
 	mux.HandleFunc("/healthz", ok)
 	mux.HandleFunc("/readyz", ok)
 	return mux
@@ -79,15 +85,36 @@ func (a *App) Admin() http.Handler {
 	return mux
 }
 
-func (a *App) answer(w http.ResponseWriter, r *http.Request) {
+func (a *App) answer(w http.ResponseWriter, r *http.Request) { a.answerAfter(w, r, 0) }
+
+// hold answers after as long as the parameter "for" says, like a large download.
+func (a *App) hold(w http.ResponseWriter, r *http.Request) {
+	d, err := time.ParseDuration(r.FormValue("for"))
+	if err != nil || d < 0 || d > longestHold {
+		http.Error(w, fmt.Sprintf("for: %q: write a duration from 0s to %s", r.FormValue("for"), longestHold), http.StatusBadRequest)
+		return
+	}
+	a.answerAfter(w, r, d)
+}
+
+// waits says whether the caller is still there after a time.
+func (a *App) waits(r *http.Request, d time.Duration) bool {
+	if d == 0 {
+		return true
+	}
+	select {
+	case <-a.clock.After(d):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func (a *App) answerAfter(w http.ResponseWriter, r *http.Request, held time.Duration) {
 	start := a.clock.Now()
 	latency, fail := a.faults.Next()
-	if latency > 0 {
-		select {
-		case <-a.clock.After(latency):
-		case <-r.Context().Done():
-			return // The caller has gone; there is nobody to answer.
-		}
+	if !a.waits(r, held+latency) {
+		return
 	}
 	w.Header().Set(HeaderVersion, a.config.Version)
 	if a.draining.Load() {
@@ -99,10 +126,15 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 		code = http.StatusInternalServerError
 		w.Header().Set(HeaderAppError, "injected")
 	}
-	a.requests.WithLabelValues(a.config.Version, strconv.Itoa(code)).Inc()
-	a.duration.WithLabelValues(a.config.Version).Observe(a.clock.Since(start).Seconds())
+	a.count(code, start)
 	w.WriteHeader(code)
 	_, _ = fmt.Fprintf(w, "version %s, pod %s\n", a.config.Version, a.config.Pod)
+}
+
+// count counts a request that arrived at start.
+func (a *App) count(code int, start time.Time) {
+	a.requests.WithLabelValues(a.config.Version, strconv.Itoa(code)).Inc()
+	a.duration.WithLabelValues(a.config.Version).Observe(a.clock.Since(start).Seconds())
 }
 
 func ok(w http.ResponseWriter, _ *http.Request) {
@@ -125,8 +157,12 @@ func serve(ctx context.Context, config Config, clk clock.Clock) error {
 
 // serveOn answers on two listeners until ctx ends, and then for as long as the drain lasts.
 func (a *App) serveOn(ctx context.Context, serving, admin net.Listener) error {
+	// HTTP/2 without TLS is what gRPC speaks in a cluster.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
 	servers := []*http.Server{
-		{Handler: a.Serving(), ReadHeaderTimeout: 10 * time.Second},
+		{Handler: a.Serving(), ReadHeaderTimeout: 10 * time.Second, Protocols: &protocols},
 		{Handler: a.Admin(), ReadHeaderTimeout: 10 * time.Second},
 	}
 	failed := make(chan error, len(servers))

@@ -42,25 +42,13 @@ type Generator struct {
 
 // NewGenerator makes a generator; its time begins now.
 func NewGenerator(config Config, clk clock.Clock) *Generator {
-	client := func(keep bool) *http.Client {
-		return &http.Client{
-			Timeout: config.Timeout,
-			Transport: &http.Transport{
-				DisableKeepAlives:   !keep,
-				MaxIdleConnsPerHost: int(config.MaxInFlight),
-				DisableCompression:  true,
-			},
-			// A redirect is not what was asked for.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
-	}
 	return &Generator{
 		config:    config,
 		clock:     clk,
 		recorder:  stats.NewRecorder(clk),
 		startedAt: clk.Now(),
-		kept:      client(true),
-		fresh:     client(false),
+		kept:      config.client(true),
+		fresh:     config.client(false),
 	}
 }
 
@@ -112,12 +100,9 @@ func (g *Generator) ask(client *http.Client) stats.Answer {
 	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connections.Add(1) },
 	})
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.config.Target, nil)
+	request, err := g.config.request(ctx)
 	if err != nil {
 		return stats.Answer{Failure: err.Error()}
-	}
-	if g.config.Host != "" {
-		request.Host = g.config.Host
 	}
 	response, err := client.Do(request)
 	if err != nil {
@@ -130,6 +115,9 @@ func (g *Generator) ask(client *http.Client) stats.Answer {
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	answer := judge(response, body, err)
+	if g.config.Protocol == ProtocolGRPC {
+		answer = judgeCall(response, answer)
+	}
 	answer.Retried = connections.Load() > 1
 	return answer
 }
@@ -148,6 +136,20 @@ func judge(response *http.Response, body []byte, readErr error) stats.Answer {
 		answer.Failure = fmt.Sprintf("%s, not from the app: %s", response.Status, text)
 	case answer.Version == "":
 		answer.Failure = "answer without " + headerVersion
+	}
+	return answer
+}
+
+// judgeCall says what the answer to a call is: one without a code in its trailer was not given by the app, or not to its
+// end.
+func judgeCall(response *http.Response, answer stats.Answer) stats.Answer {
+	const grpcOK = "0"
+	code := response.Trailer.Get("Grpc-Status")
+	if code == "" {
+		code = response.Header.Get("Grpc-Status") // An answer without a message has no trailer of its own.
+	}
+	if answer.Failure == "" && !answer.AppError && code != grpcOK {
+		answer.Failure = fmt.Sprintf("call ended with the code %q: %s", code, response.Header.Get("Grpc-Message"))
 	}
 	return answer
 }

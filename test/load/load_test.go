@@ -34,6 +34,7 @@ func TestConfigIsChecked(t *testing.T) {
 		{"-timeout=0s", "-timeout"},
 		{"-max-in-flight=0", "-max-in-flight"},
 		{"-max-duration=3h", "a load must end"},
+		{"-protocol=http3", "write http1, h2c or grpc"},
 	} {
 		_, err := configFrom(append(slices.Clone(good), c.flag), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -50,6 +50,8 @@ type Config struct {
 	Target string
 	// Host is the Host header; empty for that of the target.
 	Host string
+	// Protocol is how requests are made: ProtocolHTTP1, ProtocolH2C or ProtocolGRPC.
+	Protocol Protocol
 	// Rate is the number of requests begun each second.
 	Rate float64
 	// Fresh is the share of requests, from 0 to 1, on a connection of their own. The others share kept ones.
@@ -70,6 +72,7 @@ func configFrom(args []string, usage io.Writer) (Config, error) {
 	flags.SetOutput(usage)
 	flags.StringVar(&c.Target, "target", "", "URL to send requests to")
 	flags.StringVar(&c.Host, "host", "", "Host header (default that of the target)")
+	protocol := flags.String("protocol", string(ProtocolHTTP1), "http1, h2c (HTTP/2 without TLS) or grpc (a call of the sample app)")
 	flags.Float64Var(&c.Rate, "rate", 100, "requests begun each second")
 	flags.Float64Var(&c.Fresh, "fresh", 0.1, "share of requests on a connection of their own")
 	flags.DurationVar(&c.Timeout, "timeout", 5*time.Second, "how long a request may take")
@@ -82,6 +85,7 @@ func configFrom(args []string, usage io.Writer) (Config, error) {
 	if flags.NArg() > 0 {
 		return c, fmt.Errorf("%q is no flag, and the flags after it would be ignored: write -flag=value", flags.Arg(0))
 	}
+	c.Protocol = Protocol(*protocol)
 	return c, c.validate()
 }
 
@@ -94,6 +98,7 @@ func (c Config) validate() error {
 		holds bool
 		err   error
 	}{
+		{c.Protocol.known(), fmt.Errorf("-protocol: %q: write http1, h2c or grpc", c.Protocol)},
 		{c.Rate > 0 && c.Rate <= 10_000, fmt.Errorf("-rate: %v: write a number above 0 and up to 10000", c.Rate)},
 		{c.Fresh >= 0 && c.Fresh <= 1, fmt.Errorf("-fresh: %v is not a share: write a number from 0 to 1", c.Fresh)},
 		{c.Timeout > 0, fmt.Errorf("-timeout: %v: write a duration such as 5s", c.Timeout)},

@@ -243,6 +243,28 @@ type Load struct {
 	Rate, Fresh float64
 	// Duration is when the load ends by itself.
 	Duration time.Duration
+	// Protocol is one of test/load; empty is HTTP/1.1.
+	Protocol string
+	// Timeout is how long a request may take; zero is what test/load has.
+	Timeout time.Duration
+}
+
+// args are the flags of test/load.
+func (l Load) args(host string) []string {
+	args := []string{
+		"-target=" + l.Target,
+		"-host=" + host,
+		"-rate=" + strconv.FormatFloat(l.Rate, 'g', -1, 64),
+		"-fresh=" + strconv.FormatFloat(l.Fresh, 'g', -1, 64),
+		"-max-duration=" + l.Duration.String(),
+	}
+	if l.Protocol != "" {
+		args = append(args, "-protocol="+l.Protocol)
+	}
+	if l.Timeout > 0 {
+		args = append(args, "-timeout="+l.Timeout.String())
+	}
+	return args
 }
 
 // LoadPod is the pod that sends the load.
@@ -255,14 +277,8 @@ func (s Settings) LoadPod(load Load) *corev1.Pod {
 				Name:            "load",
 				Image:           s.LoadImage,
 				ImagePullPolicy: corev1.PullIfNotPresent,
-				Args: []string{
-					"-target=" + load.Target,
-					"-host=" + s.Hostname(),
-					"-rate=" + strconv.FormatFloat(load.Rate, 'g', -1, 64),
-					"-fresh=" + strconv.FormatFloat(load.Fresh, 'g', -1, 64),
-					"-max-duration=" + load.Duration.String(),
-				},
-				Ports: []corev1.ContainerPort{{Name: "stats", ContainerPort: stats.Port}},
+				Args:            load.args(s.Hostname()),
+				Ports:           []corev1.ContainerPort{{Name: "stats", ContainerPort: stats.Port}},
 				ReadinessProbe: &corev1.Probe{
 					ProbeHandler: corev1.ProbeHandler{
 						HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromString("stats")},
