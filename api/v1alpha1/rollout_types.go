@@ -23,6 +23,7 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.template.spec.containers[*].image`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.workload) || !has(oldSelf.status.workload.replicas) || !has(oldSelf.spec.workloadRef) || (has(self.spec.workloadRef) && self.spec.workloadRef.name == oldSelf.spec.workloadRef.name)",message="the Deployment was scaled down for this Rollout, which alone knows its size: before workloadRef is changed, write scaleDown: Never and give the Deployment its replicas back, or delete the Deployment",fieldPath=".spec.workloadRef"
 type Rollout struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -121,9 +121,7 @@ func (p *pass) finish() Plan {
 	}
 	p.tellOfRefusal()
 	p.plan.State = p.state
-	if p.plan.WorkloadBefore == nil && p.Workload != nil {
-		p.plan.WorkloadBefore = p.Workload.Before
-	}
+	p.rememberWorkload()
 	p.plan.Weight = p.shownWeight()
 	p.plan.Phase = p.phase()
 	if p.isNews() {

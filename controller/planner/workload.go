@@ -55,11 +55,28 @@ func (p *pass) scaleWorkload() {
 	p.do(ScaleWorkload{Replicas: want})
 }
 
+// rememberWorkload keeps the size that the Deployment had, until it has it again and is to keep it.
+func (p *pass) rememberWorkload() {
+	w := p.Workload
+	if w == nil || w.Before == nil || p.plan.WorkloadBefore != nil {
+		return
+	}
+	restored := w.keepsPods() && !w.Unread && w.Replicas >= *w.Before && w.Available >= *w.Before
+	if p.Leaving != nil || !restored {
+		p.plan.WorkloadBefore = w.Before
+	}
+}
+
+// keepsPods says whether the pods of the Deployment are none of our business.
+func (w *Workload) keepsPods() bool {
+	return w.ScaleDown == v1alpha1.WorkloadScaleDownNever || w.ScaleDown == ""
+}
+
 // workloadNeeds is how many pods the Deployment must keep.
 func (p *pass) workloadNeeds() int32 {
 	keeps := p.Workload.Replicas
 	switch {
-	case p.Workload.ScaleDown == v1alpha1.WorkloadScaleDownNever, p.Workload.ScaleDown == "", len(p.Problems) > 0:
+	case p.Workload.keepsPods(), len(p.Problems) > 0:
 		return keeps
 	case p.plan.Settled:
 		return max(0, p.Spec.Replicas-p.working(p.state.Stable))

@@ -12,6 +12,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/builder"
@@ -138,5 +141,33 @@ func TestNoEjectionToATemplateThatIsNotStable(t *testing.T) {
 	err := h.takeover(nil).Eject(t.Context(), h.key)
 	if err == nil || !strings.Contains(err.Error(), "kubectl sluice undo web") || h.rollout().DeletionTimestamp != nil {
 		t.Errorf("stage %s: %v", h.rollout().Status.State.Stage, err)
+	}
+}
+
+// The size of a Deployment is remembered until the Deployment has it again, or is gone: until then the API server refuses that
+// another one is named.
+func TestTheSizeOfADeploymentIsRememberedAsLongAsItIsOwed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(h *harness)
+		want   *int32
+	}{
+		"it is not to be scaled down any more": {func(*harness) {}, new(int32(4))},
+		"a part of it is back":                 {func(h *harness) { h.cart(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(3)) }) }, new(int32(4))},
+		"all of it is back":                    {func(h *harness) { h.cart(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(4)) }) }, nil},
+		"it is gone":                           {func(h *harness) { h.remove(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "cart"}}) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := referredTo(t, builder.Rollout("web").Image(imageV1).Replicas(4).RollingUpdate("1", "0"))
+			h.edit(func(r *v1alpha1.Rollout) { r.Spec.WorkloadRef.ScaleDown = v1alpha1.WorkloadScaleDownNever })
+			tc.change(h)
+			h.settleWorkload()
+			h.settle()
+			if got := h.rollout().Status.Workload.Replicas; !cmp.Equal(got, tc.want) {
+				t.Errorf("%v is remembered: %s", ptr.Deref(got, -1), h.rollout().Status.Message)
+			}
+			if has := len(h.rollout().Finalizers) > 0; has != (tc.want != nil) {
+				t.Errorf("there is a finalizer: %v", has)
+			}
+		})
 	}
 }

@@ -86,7 +86,9 @@ func (r *Reconciler) observeWorkload(ctx context.Context, w *world) error {
 // missReading goes on without a Deployment that may be there. What it is owed is not forgotten.
 func (w *world) missReading() error {
 	if status := w.rollout.Status.Workload; status != nil && status.Replicas != nil {
-		w.snapshot.Workload = &planner.Workload{Name: w.reference.Name, Before: status.Replicas, Unread: true}
+		w.snapshot.Workload = &planner.Workload{
+			Name: w.reference.Name, ScaleDown: w.reference.ScaleDown, Before: status.Replicas, Unread: true,
+		}
 	}
 	return w.missWorkload("Deployments cannot be read: let the service account of the controller list and watch them; its log says why")
 }
@@ -125,13 +127,16 @@ func (w *world) resolve() error {
 }
 
 // workloadStatus is what the status says of the workload: the generation whose template is the one that the status speaks
-// of. While there is no Deployment it stays as it was.
+// of. Of a Deployment that cannot be read it stays as it was, and to one that is gone nothing is owed.
 func (w *world) workloadStatus(plan planner.Plan) *v1alpha1.WorkloadStatus {
+	seen := w.rollout.Status.Workload
 	switch {
 	case w.reference == nil:
 		return nil
+	case w.workload == nil && seen != nil:
+		return &v1alpha1.WorkloadStatus{ObservedGeneration: seen.ObservedGeneration, Replicas: plan.WorkloadBefore}
 	case w.workload == nil:
-		return w.rollout.Status.Workload
+		return nil
 	}
 	return &v1alpha1.WorkloadStatus{ObservedGeneration: w.workload.GetGeneration(), Replicas: plan.WorkloadBefore}
 }

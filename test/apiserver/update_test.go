@@ -46,6 +46,48 @@ func TestSelectorCannotBeChanged(t *testing.T) {
 	}
 }
 
+// The size of a Deployment that was scaled down is known to the status of its Rollout alone.
+func TestADeploymentThatWasScaledDownIsNotForgotten(t *testing.T) {
+	e := env.Start(t)
+	inline := builder.Rollout("web").Obj().Spec
+	for name, tc := range map[string]struct {
+		replicas *int32
+		change   func(*v1alpha1.RolloutSpec)
+		refused  bool
+	}{
+		"another Deployment": {ptr.To[int32](4), func(s *v1alpha1.RolloutSpec) { s.WorkloadRef.Name = "other" }, true},
+		"a template instead": {ptr.To[int32](4), func(s *v1alpha1.RolloutSpec) {
+			s.WorkloadRef, s.Template, s.Selector = nil, inline.Template, inline.Selector
+		}, true},
+		"another scaleDown":               {ptr.To[int32](4), func(s *v1alpha1.RolloutSpec) { s.WorkloadRef.ScaleDown = v1alpha1.WorkloadScaleDownNever }, false},
+		"something else":                  {ptr.To[int32](4), func(s *v1alpha1.RolloutSpec) { s.Paused = true }, false},
+		"one that has its pods, or never": {nil, func(s *v1alpha1.RolloutSpec) { s.WorkloadRef.Name = "other" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rollout := builder.Rollout("web").Namespace(e.Namespace).RollingUpdate("1", "0").Obj()
+			rollout.Name, rollout.GenerateName = "", "web-"
+			rollout.Spec.Template.Raw, rollout.Spec.Selector = nil, nil
+			rollout.Spec.WorkloadRef = &v1alpha1.WorkloadReference{Name: "cart", ScaleDown: v1alpha1.WorkloadScaleDownOnSuccess}
+			if err := e.Client.Create(t.Context(), rollout); err != nil {
+				t.Fatal(err)
+			}
+			rollout.Status.Workload = &v1alpha1.WorkloadStatus{ObservedGeneration: 1, Replicas: tc.replicas}
+			if err := e.Client.Status().Update(t.Context(), rollout); err != nil {
+				t.Fatal(err)
+			}
+			tc.change(&rollout.Spec)
+			err := e.Client.Update(t.Context(), rollout)
+			if !tc.refused {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantInvalid(t, err, "spec.workloadRef: Invalid value", "write scaleDown: Never and give the Deployment its replicas back")
+		})
+	}
+}
+
 func TestAnalysisRunCannotBeEdited(t *testing.T) {
 	e := env.Start(t)
 	const cure = "an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one"
