@@ -73,9 +73,18 @@ func (b *HTTPRouteBuilder) Obj() *gatewayv1.HTTPRoute { return b.route.DeepCopy(
 
 // RouteMapper knows the kinds of the Gateway API, in the version v1, as the mapper of a cluster does that serves them all.
 func RouteMapper() meta.RESTMapper {
-	mapper := meta.NewDefaultRESTMapper(nil)
+	var kinds []schema.GroupVersionKind
 	for _, kind := range v1alpha1.RouteKinds() {
-		mapper.Add(RouteKind(kind), meta.RESTScopeNamespace)
+		kinds = append(kinds, RouteKind(kind))
+	}
+	return Mapper(kinds...)
+}
+
+// Mapper knows kinds with namespaces, as the mapper of a cluster does that serves them.
+func Mapper(kinds ...schema.GroupVersionKind) meta.RESTMapper {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, kind := range kinds {
+		mapper.Add(kind, meta.RESTScopeNamespace)
 	}
 	return mapper
 }

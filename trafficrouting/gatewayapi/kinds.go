@@ -2,7 +2,6 @@ package gatewayapi
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -41,36 +40,11 @@ func (r *Router) kindOf(kind string) (schema.GroupVersionKind, error) {
 		return schema.GroupVersionKind{}, trafficrouting.Unusable("kind %s cannot be shared: write one of %s", kind,
 			strings.Join(v1alpha1.RouteKinds(), ", "))
 	}
-	gk := schema.GroupKind{Group: gatewayv1.GroupName, Kind: kind}
-	known, err := r.served.RESTMappings(gk)
-	if err == nil {
-		for _, version := range versions() {
-			for _, mapping := range known {
-				if mapping.GroupVersionKind.Version == version {
-					return mapping.GroupVersionKind, nil
-				}
-			}
-		}
+	gvk, err := trafficrouting.Best(r.served, schema.GroupKind{Group: gatewayv1.GroupName, Kind: kind}, versions()...)
+	if meta.IsNoMatchError(err) {
+		err = unserved(kind)
 	}
-	if err != nil && !meta.IsNoMatchError(err) {
-		return schema.GroupVersionKind{}, fmt.Errorf("looking for the versions of %s: %w", kind, err)
-	}
-	return r.askFor(gk)
-}
-
-// askFor looks for a kind in each of the versions by name: a mapper that has seen the group does not look for versions that
-// have been added to it since, unless it is asked for one.
-func (r *Router) askFor(gk schema.GroupKind) (schema.GroupVersionKind, error) {
-	for _, version := range versions() {
-		mapping, err := r.served.RESTMapping(gk, version)
-		if err == nil {
-			return mapping.GroupVersionKind, nil
-		}
-		if !meta.IsNoMatchError(err) {
-			return schema.GroupVersionKind{}, fmt.Errorf("looking for %s of %s: %w", gk.Kind, version, err)
-		}
-	}
-	return schema.GroupVersionKind{}, unserved(gk.Kind)
+	return gvk, err
 }
 
 func unserved(kind string) *RouteError {

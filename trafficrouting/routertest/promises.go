@@ -212,6 +212,13 @@ func (t trial) acceptance() {
 	t.wantAccepted("the gateway is gone", false, "shop")
 }
 
+func (t trial) unreported() {
+	t.w.Put(t.T, "shop", plain())
+	t.wantAccepted("nothing was written", true, "shop")
+	t.apply(200, "shop")
+	t.wantAccepted("a weight was written", true, "shop")
+}
+
 func (t trial) refusal() {
 	t.w.Put(t.T, "shop", plain())
 	t.w.Report(t.T, "shop", Refuses)

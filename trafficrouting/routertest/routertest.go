@@ -6,6 +6,7 @@ package routertest
 
 import (
 	"context"
+	"maps"
 	"testing" //nolint:depguard // a conformance suite is test code, for the tests of several packages
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -76,6 +77,8 @@ type World interface {
 type Features struct {
 	// Others says that a route can send requests to other Services as well, which keep their share exactly.
 	Others bool
+	// Unreported says that nothing reports on routes of this kind, so that what has been written counts as in force.
+	Unreported bool
 }
 
 // Run holds a router to what it promises. Each test gets a World of its own.
@@ -96,18 +99,28 @@ func Run(t *testing.T, newWorld func(t *testing.T) World, features Features) {
 		"and one that changed since it was observed":         trial.oldDecision,
 		"one failing route does not keep others from it":     trial.conflictOnOne,
 		"a failing read is an error and not a problem":       trial.failingRead,
-		"a write is in force when the gateway says so":       trial.acceptance,
-		"a refusal is a problem with the gateway's words":    trial.refusal,
-		"a refused route can be taken back to zero":          trial.refusedAbort,
-		"one route that waits keeps all from acceptance":     trial.acceptanceOfAll,
 		"no route is nothing known":                          trial.noRoute,
 		"nothing of the standby is left on a route":          trial.detach,
 	}
 	if features.Others {
 		tests["others keep their share"] = trial.othersKeepTheirShare
 	}
+	maps.Copy(tests, testsOfReports(features))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(trial{t, newWorld(t)}) })
+	}
+}
+
+// testsOfReports are the tests of what a router makes of reports.
+func testsOfReports(features Features) map[string]func(trial) {
+	if features.Unreported {
+		return map[string]func(trial){"what has been written counts as in force": trial.unreported}
+	}
+	return map[string]func(trial){
+		"a write is in force when the gateway says so":    trial.acceptance,
+		"a refusal is a problem with the gateway's words": trial.refusal,
+		"a refused route can be taken back to zero":       trial.refusedAbort,
+		"one route that waits keeps all from acceptance":  trial.acceptanceOfAll,
 	}
 }
 

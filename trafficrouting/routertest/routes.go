@@ -1,7 +1,6 @@
 package routertest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"testing" //nolint:depguard // a conformance suite is test code, for the tests of several packages
@@ -10,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
@@ -18,13 +16,12 @@ import (
 // Routes is a World of Gateway API routes of one kind behind a client: of a fake, or of a real API server. No gateway runs
 // in it.
 type Routes struct {
-	client      client.WithWatch
-	kind        schema.GroupVersionKind
-	namespace   string
-	router      trafficrouting.Router
-	beforeWrite func(context.Context)
-	fail        error
-	writes      int
+	spy
+
+	client    client.WithWatch
+	kind      schema.GroupVersionKind
+	namespace string
+	router    trafficrouting.Router
 }
 
 var _ World = (*Routes)(nil)
@@ -35,42 +32,8 @@ func NewRoutes(c client.WithWatch, kind schema.GroupVersionKind, namespace strin
 	newRouter func(client.Client) trafficrouting.Router,
 ) *Routes {
 	w := &Routes{client: c, kind: kind, namespace: namespace}
-	w.router = newRouter(interceptor.NewClient(c, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption,
-		) error {
-			if w.fail != nil {
-				return w.fail
-			}
-			return c.Get(ctx, key, o, opts...)
-		},
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption,
-		) error {
-			return w.write(ctx, func() error { return c.Patch(ctx, o, p, opts...) })
-		},
-		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
-			return w.write(ctx, func() error { return c.Update(ctx, o, opts...) })
-		},
-		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			return w.write(ctx, func() error { return c.Create(ctx, o, opts...) })
-		},
-		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-			return w.write(ctx, func() error { return c.Delete(ctx, o, opts...) })
-		},
-	}))
+	w.router = newRouter(w.listen(c))
 	return w
-}
-
-// write is one write of the router.
-func (w *Routes) write(ctx context.Context, request func() error) error {
-	w.writes++
-	if w.fail != nil {
-		return w.fail
-	}
-	if before := w.beforeWrite; before != nil {
-		w.beforeWrite = nil
-		before(ctx)
-	}
-	return request()
 }
 
 // Router is the router under test.
@@ -86,15 +49,6 @@ func (w *Routes) Target(routes ...string) trafficrouting.Target {
 	}
 	return t
 }
-
-// BeforeWrite has a function called once, before the next write of the router.
-func (w *Routes) BeforeWrite(call func(context.Context)) { w.beforeWrite = call }
-
-// Fail makes the requests of the router fail.
-func (w *Routes) Fail(err error) { w.fail = err }
-
-// Writes is the number of writes of the router.
-func (w *Routes) Writes() int { return w.writes }
 
 // Put makes a route with a rule that is to be shared, between two that are not where the kind allows more than one, with
 // parents of each sort.

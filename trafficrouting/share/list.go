@@ -50,6 +50,8 @@ type Form struct {
 	Rename func(fields map[string]any)
 	// Alone says that the weight of a backend that is the only one has no meaning and is left out.
 	Alone bool
+	// Leaves says that the standby Service is in the list only while it has a share.
+	Leaves bool
 }
 
 // pool is one backend of the active Service, and those of the standby Service that take over from it.
@@ -180,6 +182,12 @@ func (l *List) Weight() (int32, bool) {
 	return int32(weight), weight != none
 }
 
+// Has says whether there is nothing to write for a share.
+func (l *List) Has(share int32) bool {
+	weight, ok := l.Weight()
+	return ok && weight == share && (share > 0 || !l.form.Leaves || !l.HasStandby())
+}
+
 // missing is the number of standby backends that have yet to be put in.
 func (l *List) missing() int {
 	n := 0
@@ -235,6 +243,23 @@ func (l *List) Render(share int32) ([]any, error) {
 		return nil, trafficrouting.Unusable("%s has weights that cannot give %s an exact share within the %d that the API allows: %s",
 			l.path, l.form.Standby, l.form.Largest, l.cure())
 	}
+	twins := l.setWeights(out)
+	if share == 0 && l.form.Leaves {
+		entries, _ := l.Without()
+		return entries, nil
+	}
+	entries := make([]any, 0, len(l.backends)+len(twins))
+	for i, b := range l.backends {
+		entries = append(entries, b.Fields)
+		if twin, ok := twins[i]; ok {
+			entries = append(entries, twin)
+		}
+	}
+	return entries, nil
+}
+
+// setWeights writes the weights of a split, and makes the standby backends that are missing, by the index of their active ones.
+func (l *List) setWeights(out split) map[int]map[string]any {
 	for i, other := range l.others {
 		l.setWeight(other, out.others[i])
 	}
@@ -249,14 +274,7 @@ func (l *List) Render(share int32) ([]any, error) {
 			twins[p.active] = twin
 		}
 	}
-	entries := make([]any, 0, len(l.backends)+len(twins))
-	for i, b := range l.backends {
-		entries = append(entries, b.Fields)
-		if twin, ok := twins[i]; ok {
-			entries = append(entries, twin)
-		}
-	}
-	return entries, nil
+	return twins
 }
 
 // Without returns the entries of the list without those of the standby Service, and whether there were any. What they had

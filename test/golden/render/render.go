@@ -1,0 +1,133 @@
+// Package render compares what routers make of objects with files of testdata.
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/golden"
+	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/inplace"
+)
+
+// Golden renders testdata/*/in.yaml as its comments ask for, for the Services web and web-standby in the namespace shop, and
+// compares the object with want.yaml, whose first line says what was done:
+//
+//	# weight: 20         the share of the standby Service, or "detach" to take it out
+//	# rules: primary     the named parts, each in a comment of its own
+func Golden(t *testing.T, kind inplace.Kind) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*/in.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no test data: %v", err)
+	}
+	for _, file := range files {
+		dir := filepath.Dir(file)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Compare(t, filepath.Join(dir, "want.yaml"), rendered(t, kind, text))
+		})
+	}
+}
+
+// rendered writes down what was done with an object, and holds what must be so for every object: the input is left alone,
+// what was written reads back as what was asked for, and a second time there is nothing to write.
+func rendered(t *testing.T, kind inplace.Kind, text []byte) string {
+	t.Helper()
+	split, render := asked(t, text)
+	object := Parse(t, text)
+	before := object.DeepCopy()
+	desired, changed, err := render(kind, object, split)
+	if diff := cmp.Diff(before.Object, object.Object); diff != "" {
+		t.Errorf("the input was changed:\n%s", diff)
+	}
+	if err != nil {
+		return told(t, kind, object, split, err)
+	}
+	holdRead(t, kind, desired, split)
+	if again, changed, err := render(kind, desired, split); err != nil || changed || !cmp.Equal(desired, again) {
+		t.Errorf("it is written a second time, error %v", err)
+	}
+	if !changed {
+		if diff := cmp.Diff(before.Object, desired.Object); diff != "" {
+			t.Errorf("it says that nothing changed:\n%s", diff)
+		}
+		return "# Nothing to write.\n"
+	}
+	out, err := yaml.Marshal(desired.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "# Written once.\n" + string(out)
+}
+
+// told writes down what a person is told, who must have been told it before.
+func told(t *testing.T, kind inplace.Kind, object *unstructured.Unstructured, split inplace.Split, err error) string {
+	t.Helper()
+	var mend *trafficrouting.RouteError
+	if !errors.As(err, &mend) {
+		t.Fatal(err)
+	}
+	if _, _, found := inplace.Weight(kind, object, split); found == nil {
+		t.Errorf("before a release starts, nobody is told that %v", err)
+	}
+	return fmt.Sprintf("# %s: %s.\n", mend.Reason, mend.Message)
+}
+
+func holdRead(t *testing.T, kind inplace.Kind, desired *unstructured.Unstructured, split inplace.Split) {
+	t.Helper()
+	if got, _, err := inplace.Weight(kind, desired, split); got != split.Weight {
+		t.Errorf("weight %d reads back as %d, error %v", split.Weight, got, err)
+	}
+}
+
+type renderer func(inplace.Kind, *unstructured.Unstructured, inplace.Split) (*unstructured.Unstructured, bool, error)
+
+// asked reads the comments.
+func asked(t *testing.T, text []byte) (inplace.Split, renderer) {
+	t.Helper()
+	split := inplace.Split{Namespace: "shop", Active: "web", Standby: "web-standby"}
+	for _, rule := range regexp.MustCompile(`(?m)^# rules: (.*)$`).FindAllSubmatch(text, -1) {
+		split.Rules = append(split.Rules, string(rule[1]))
+	}
+	weight := regexp.MustCompile(`(?m)^# weight: (.*)$`).FindSubmatch(text)
+	if weight == nil {
+		t.Fatal("in.yaml has no comment with the wanted weight")
+	}
+	if bytes.Equal(weight[1], []byte("detach")) {
+		return split, inplace.Without
+	}
+	var err error
+	if split.Weight, err = v1alpha1.ParseWeight(intstr.FromString(string(weight[1]))); err != nil {
+		t.Fatal(err)
+	}
+	return split, inplace.Render
+}
+
+// Parse reads an object as the API server would hand it out: whole numbers are int64.
+func Parse(t *testing.T, text []byte) *unstructured.Unstructured {
+	t.Helper()
+	data, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := &unstructured.Unstructured{}
+	if err := object.UnmarshalJSON(data); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}

@@ -1,0 +1,185 @@
+package inplace
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/share"
+)
+
+// Split is the wanted state of an object: which Services share the requests of which of its parts, and how.
+type Split struct {
+	// Namespace of the two Services.
+	Namespace string
+	// Active and Standby are their names.
+	Active, Standby string
+	// Rules are the names of the parts that are shared; empty means each that sends requests to the active Service.
+	Rules []string
+	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000.
+	Weight int32
+}
+
+// Names says whether a part with a name, or without one, may be shared.
+func (s Split) Names(name string) bool { return len(s.Rules) == 0 || slices.Contains(s.Rules, name) }
+
+// Role is what a backend is, by a question about it: is it the Service of that name?
+func (s Split) Role(is func(service string) bool) share.Role {
+	switch {
+	case is(s.Active):
+		return share.Active
+	case is(s.Standby):
+		return share.Standby
+	}
+	return share.Other
+}
+
+// List is a list of backends in an object.
+type List struct {
+	*share.List
+
+	// In is what holds the list, and Key the field of it that does.
+	In  map[string]any
+	Key string
+	// Flaw keeps the list from being given weight, though not from losing it; nil when there is none.
+	Flaw error
+	// Commit writes what holds the list back into the object, where it is not part of it; nil where it is.
+	Commit func() error
+}
+
+// put gives the list other entries.
+func (l List) put(entries []any) error {
+	l.In[l.Key] = entries
+	if l.Commit == nil {
+		return nil
+	}
+	return l.Commit()
+}
+
+// check says whether every weight can be written to the list.
+func (l List) check() error {
+	if l.Flaw != nil {
+		return l.Flaw
+	}
+	return l.Check()
+}
+
+// Kind is what a router knows about one kind of object. All of it is pure.
+type Kind interface {
+	// Lists are all lists of backends of an object that may be shared, whether they name the active Service or not. What it
+	// returns is part of the object, so that writing to it changes the object. The error is a *trafficrouting.RouteError; those
+	// lists that can be read are returned beside it, so that they can be taken back to zero.
+	Lists(object *unstructured.Unstructured, s Split) ([]List, error)
+}
+
+// Render returns the object as it should be, and whether that differs from what it is. The object that is passed is not
+// changed; the one that is returned shares nothing with it. Lists that carry the weight already stay as they are.
+//
+// The error is a *trafficrouting.RouteError that says what is wrong and what would mend it.
+func Render(kind Kind, object *unstructured.Unstructured, s Split) (desired *unstructured.Unstructured, changed bool, err error) {
+	desired = object.DeepCopy()
+	lists, err := managed(kind, desired, s)
+	if err != nil && (s.Weight > 0 || len(lists) == 0) {
+		return nil, false, err
+	}
+	for _, l := range lists {
+		if l.Has(s.Weight) {
+			continue
+		}
+		if l.Flaw != nil && s.Weight > 0 {
+			return nil, false, l.Flaw
+		}
+		entries, err := l.Render(s.Weight)
+		if err != nil {
+			return nil, false, err
+		}
+		if err := l.put(entries); err != nil {
+			return nil, false, err
+		}
+		changed = true
+	}
+	return desired, changed, nil
+}
+
+// Without returns the object without backends of the standby Service in its managed lists, and whether that differs from
+// what it is. What they had of the requests goes to the active Service; the share of every other backend stays. The Weight
+// of the Split has no meaning here. The error is a *trafficrouting.RouteError.
+func Without(kind Kind, object *unstructured.Unstructured, s Split) (desired *unstructured.Unstructured, changed bool, err error) {
+	s.Weight = 0
+	desired, changed, err = Render(kind, object, s)
+	if err != nil {
+		return nil, false, err
+	}
+	lists, err := managed(kind, desired, s)
+	if err != nil && len(lists) == 0 {
+		return nil, false, err
+	}
+	for _, l := range lists {
+		entries, found := l.Without()
+		if !found {
+			continue
+		}
+		if err := l.put(entries); err != nil {
+			return nil, false, err
+		}
+		changed = true
+	}
+	return desired, changed, nil
+}
+
+// Weight is the share of the standby Service that all managed lists of an object agree on, in tenths of a percent; the
+// Weight of the Split has no meaning here. It is trafficrouting.WeightUnknown when they disagree, when the share is no whole
+// number of tenths, and for an object without a managed list. Attached says that one of them names the standby Service.
+//
+// The error is a *trafficrouting.RouteError for an object that could not carry every weight, so that it is found before a
+// release starts and not in the middle of it. What the object says now is returned all the same.
+func Weight(kind Kind, object *unstructured.Unstructured, s Split) (weight int32, attached bool, err error) {
+	lists, err := managed(kind, object, s)
+	if len(lists) == 0 {
+		return trafficrouting.WeightUnknown, false, err
+	}
+	for i, l := range lists {
+		one, ok := l.Weight()
+		if i == 0 {
+			weight = one
+		}
+		if !ok || one != weight {
+			weight = trafficrouting.WeightUnknown
+		}
+		attached = attached || l.HasStandby()
+		if err == nil {
+			err = l.check()
+		}
+	}
+	return weight, attached, err
+}
+
+// managed are the lists of an object that send requests to the application; those that can be read beside an error.
+func managed(kind Kind, object *unstructured.Unstructured, s Split) ([]List, error) {
+	all, err := kind.Lists(object, s)
+	out := slices.DeleteFunc(all, func(l List) bool { return !l.Managed() })
+	if len(out) == 0 && err == nil {
+		err = trafficrouting.WithoutBackend("nothing in it sends requests to the Service %[1]s, the active Service of the "+
+			"Rollout: add %[1]s, with a weight above 0, to the list of backends that is to be shared", s.Active)
+	}
+	return out, err
+}
+
+// Objects reads a list of objects; none when there is no list. The error is a *trafficrouting.RouteError.
+func Objects(path string, value any) ([]map[string]any, error) {
+	list, ok := value.([]any)
+	if !ok && value != nil {
+		return nil, trafficrouting.Unusable("%s is not a list: write a list", path)
+	}
+	out := make([]map[string]any, 0, len(list))
+	for i, item := range list {
+		object, ok := item.(map[string]any)
+		if !ok {
+			return nil, trafficrouting.Unusable("%s is not an object: write one", fmt.Sprintf("%s[%d]", path, i))
+		}
+		out = append(out, object)
+	}
+	return out, nil
+}
