@@ -20,6 +20,8 @@ import (
 	"github.com/sluice-dev/sluice/controller/rollout"
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
+	"github.com/sluice-dev/sluice/trafficrouting/istio"
+	"github.com/sluice-dev/sluice/trafficrouting/traefik"
 )
 
 const (
@@ -102,5 +104,9 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 
 // routers are all ways of sharing traffic that are compiled in.
 func routers(reader client.Reader, writer client.Writer, served meta.RESTMapper) trafficrouting.Routers {
-	return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer, served)}
+	return trafficrouting.Routers{
+		GatewayAPI: gatewayapi.New(reader, writer, served),
+		Istio:      istio.New(reader, writer, served),
+		Traefik:    traefik.New(reader, writer, served),
+	}
 }

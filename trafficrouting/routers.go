@@ -12,6 +12,10 @@ import (
 type Routers struct {
 	// GatewayAPI writes weights on Gateway API routes: spec.traffic.gatewayAPI.
 	GatewayAPI Router
+	// Istio writes weights on VirtualServices: spec.traffic.istio.
+	Istio Router
+	// Traefik writes weights on TraefikServices: spec.traffic.traefik.
+	Traefik Router
 }
 
 // For returns the router that a spec asks for, and what it is to act on. It is an error to ask for a Rollout that moves
@@ -23,25 +27,53 @@ func (r Routers) For(namespace string, spec *v1alpha1.RolloutSpec) (Router, Targ
 	if !spec.UsesRoutes() {
 		return nil, Target{}, errors.New("spec.traffic: names no router: name the routes in traffic.gatewayAPI.routes")
 	}
-	if r.GatewayAPI == nil {
-		return nil, Target{}, errors.New("spec.traffic.gatewayAPI: this controller was started without a Gateway API router")
+	name := spec.Traffic.Routers()[0]
+	router := r.named(name)
+	if router == nil {
+		return nil, Target{}, fmt.Errorf("spec.traffic.%s: this controller was started without a router for it", name)
 	}
-	return r.GatewayAPI, Target{
+	return router, Target{
 		Namespace: namespace,
-		Routes:    gatewayRoutes(namespace, spec.Traffic.GatewayAPI),
+		Routes:    RoutesOf(namespace, spec.Traffic),
 		Active:    spec.Services.Active,
 		Standby:   spec.Services.StandbyName(),
 	}, nil
 }
 
-// gatewayRoutes are the routes that a spec names.
-func gatewayRoutes(namespace string, traffic *v1alpha1.GatewayAPITraffic) []Route {
-	out := make([]Route, 0, len(traffic.Routes))
-	for i, ref := range traffic.Routes {
-		out = append(out, Route{
-			Kind: ref.KindOrDefault(), Namespace: namespace, Name: ref.Name, Rules: ref.Rules,
-			Field: fmt.Sprintf("spec.traffic.gatewayAPI.routes[%d]", i),
-		})
+// named is the router behind a field of spec.traffic.
+func (r Routers) named(field string) Router {
+	switch field {
+	case v1alpha1.RouterGatewayAPI:
+		return r.GatewayAPI
+	case v1alpha1.RouterIstio:
+		return r.Istio
+	case v1alpha1.RouterTraefik:
+		return r.Traefik
+	}
+	return nil
+}
+
+// RoutesOf are the objects that a spec names, in its order.
+func RoutesOf(namespace string, traffic *v1alpha1.Traffic) []Route {
+	var out []Route
+	add := func(list string, route Route) {
+		route.Namespace, route.Field = namespace, fmt.Sprintf("spec.traffic.%s[%d]", list, len(out))
+		out = append(out, route)
+	}
+	switch {
+	case traffic == nil:
+	case traffic.GatewayAPI != nil:
+		for _, ref := range traffic.GatewayAPI.Routes {
+			add("gatewayAPI.routes", Route{Kind: ref.KindOrDefault(), Name: ref.Name, Rules: ref.Rules})
+		}
+	case traffic.Istio != nil:
+		for _, ref := range traffic.Istio.VirtualServices {
+			add("istio.virtualServices", Route{Kind: v1alpha1.KindVirtualService, Name: ref.Name, Rules: ref.Routes})
+		}
+	case traffic.Traefik != nil:
+		for _, ref := range traffic.Traefik.TraefikServices {
+			add("traefik.traefikServices", Route{Kind: v1alpha1.KindTraefikService, Name: ref.Name})
+		}
 	}
 	return out
 }

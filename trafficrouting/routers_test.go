@@ -27,7 +27,7 @@ func TestFor(t *testing.T) {
 		{Kind: "HTTPRoute", Namespace: "shop", Name: "web", Field: "spec.traffic.gatewayAPI.routes[0]"},
 		{Kind: "HTTPRoute", Namespace: "shop", Name: "api", Field: "spec.traffic.gatewayAPI.routes[1]"},
 	}
-	all := Routers{GatewayAPI: named{"gatewayAPI"}}
+	all := Routers{GatewayAPI: named{"gatewayAPI"}, Istio: named{"istio"}, Traefik: named{"traefik"}}
 	for name, tc := range map[string]struct {
 		routers    Routers
 		spec       v1alpha1.RolloutSpec
@@ -44,6 +44,30 @@ func TestFor(t *testing.T) {
 			routers: all, wantRouter: all.GatewayAPI,
 			spec:       v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web", Standby: "next"}, Traffic: traffic},
 			wantTarget: Target{Namespace: "shop", Routes: routes, Active: "web", Standby: "next"},
+		},
+		"VirtualServices": {
+			routers: all, wantRouter: all.Istio,
+			spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}, Traffic: &v1alpha1.Traffic{
+				Istio: &v1alpha1.IstioTraffic{VirtualServices: []v1alpha1.VirtualServiceReference{
+					{Name: "edge"}, {Name: "mesh", Routes: []string{"primary"}},
+				}},
+			}},
+			wantTarget: Target{Namespace: "shop", Active: "web", Standby: "web-standby", Routes: []Route{
+				{Kind: "VirtualService", Namespace: "shop", Name: "edge", Field: "spec.traffic.istio.virtualServices[0]"},
+				{
+					Kind: "VirtualService", Namespace: "shop", Name: "mesh", Rules: []string{"primary"},
+					Field: "spec.traffic.istio.virtualServices[1]",
+				},
+			}},
+		},
+		"TraefikServices": {
+			routers: all, wantRouter: all.Traefik,
+			spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}, Traffic: &v1alpha1.Traffic{
+				Traefik: &v1alpha1.TraefikTraffic{TraefikServices: []v1alpha1.TraefikServiceReference{{Name: "web"}}},
+			}},
+			wantTarget: Target{Namespace: "shop", Active: "web", Standby: "web-standby", Routes: []Route{
+				{Kind: "TraefikService", Namespace: "shop", Name: "web", Field: "spec.traffic.traefik.traefikServices[0]"},
+			}},
 		},
 		"no routes": {
 			routers: all, spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}},

@@ -88,7 +88,7 @@ func (s *RolloutSpec) StrategyName() string {
 
 // UsesRoutes says whether traffic moves by the weights of routes, rather than by Service selectors.
 func (s *RolloutSpec) UsesRoutes() bool {
-	return s.Traffic != nil && s.Traffic.GatewayAPI != nil
+	return s.Traffic != nil && len(s.Traffic.Routers()) > 0
 }
 
 // StandbyName is the name of the standby Service: <active>-standby when it was left out. It is empty without Services.

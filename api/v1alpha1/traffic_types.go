@@ -15,11 +15,21 @@ const (
 // RouteKinds are all of them.
 func RouteKinds() []string { return []string{RouteKindHTTP, RouteKindGRPC, RouteKindTLS, RouteKindTCP} }
 
-// Traffic names the objects that share traffic between the two Services.
+// Traffic names the objects that share traffic between the two Services, of exactly one kind.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.gatewayAPI), has(self.istio), has(self.traefik)].filter(set, set).size() == 1",message="write exactly one way of sharing traffic: gatewayAPI, istio or traefik"
 type Traffic struct {
 	// GatewayAPI shares traffic by the weights of Gateway API routes.
-	// +required
-	GatewayAPI *GatewayAPITraffic `json:"gatewayAPI"`
+	// +optional
+	GatewayAPI *GatewayAPITraffic `json:"gatewayAPI,omitempty"`
+
+	// Istio shares traffic by the weights of VirtualServices.
+	// +optional
+	Istio *IstioTraffic `json:"istio,omitempty"`
+
+	// Traefik shares traffic by the weights of TraefikServices.
+	// +optional
+	Traefik *TraefikTraffic `json:"traefik,omitempty"`
 }
 
 // GatewayAPITraffic names Gateway API routes in the namespace of the Rollout.

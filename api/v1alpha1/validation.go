@@ -202,9 +202,26 @@ func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
 		errs = append(errs, field.Forbidden(path,
 			"only canary and blueGreen move traffic by routes: remove traffic, or write one of these strategies"))
 	}
-	if s.Traffic.GatewayAPI == nil || len(s.Traffic.GatewayAPI.Routes) == 0 {
+	if len(s.Traffic.Routers()) != 1 {
+		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio or traefik"))
+	}
+	return append(errs, validateRoutes(s.Traffic, path)...)
+}
+
+// validateRoutes finds ways of sharing traffic that name nothing to share it by.
+func validateRoutes(t *Traffic, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if t.GatewayAPI != nil && len(t.GatewayAPI.Routes) == 0 {
 		errs = append(errs, field.Required(path.Child("gatewayAPI", "routes"),
 			"write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}"))
+	}
+	if t.Istio != nil && len(t.Istio.VirtualServices) == 0 {
+		errs = append(errs, field.Required(path.Child("istio", "virtualServices"),
+			"write the VirtualServices that send requests to the active Service, such as {name: web}"))
+	}
+	if t.Traefik != nil && len(t.Traefik.TraefikServices) == 0 {
+		errs = append(errs, field.Required(path.Child("traefik", "traefikServices"),
+			"write the TraefikServices that send requests to the active Service, such as {name: web}"))
 	}
 	return errs
 }

@@ -159,8 +159,26 @@ func TestValidateRolloutBeyondTheSchema(t *testing.T) {
 			want:   "spec.strategy.canary.steps: Required value",
 		},
 		"no routes": {
-			change: func(r *Rollout) { r.Spec.Traffic.GatewayAPI = nil },
+			change: func(r *Rollout) { r.Spec.Traffic.GatewayAPI.Routes = nil },
 			want:   "spec.traffic.gatewayAPI.routes: Required value",
+		},
+		"no router": {
+			change: func(r *Rollout) { r.Spec.Traffic.GatewayAPI = nil },
+			want:   "spec.traffic: Required value: write exactly one way of sharing traffic",
+		},
+		"two routers": {
+			change: func(r *Rollout) {
+				r.Spec.Traffic.Istio = &IstioTraffic{VirtualServices: []VirtualServiceReference{{Name: "web"}}}
+			},
+			want: "spec.traffic: Required value: write exactly one way of sharing traffic",
+		},
+		"no VirtualServices": {
+			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{Istio: &IstioTraffic{}} },
+			want:   "spec.traffic.istio.virtualServices: Required value",
+		},
+		"no TraefikServices": {
+			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{Traefik: &TraefikTraffic{}} },
+			want:   "spec.traffic.traefik.traefikServices: Required value",
 		},
 		"no templates": {
 			change: func(r *Rollout) { r.Spec.Strategy.Canary.Analysis.Templates = nil },

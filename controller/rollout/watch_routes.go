@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 // routeWatches are the watches of the kinds that routers read: each begins when the first Rollout needs it.
@@ -64,8 +65,8 @@ func routesOf(obj client.Object) []string {
 		return nil
 	}
 	var out []string
-	for _, ref := range rollout.Spec.Traffic.GatewayAPI.Routes {
-		out = append(out, routeKey(ref.KindOrDefault(), types.NamespacedName{Namespace: rollout.Namespace, Name: ref.Name}))
+	for _, route := range trafficrouting.RoutesOf(rollout.Namespace, rollout.Spec.Traffic) {
+		out = append(out, routeKey(route.Kind, types.NamespacedName{Namespace: route.Namespace, Name: route.Name}))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

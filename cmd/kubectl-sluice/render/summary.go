@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 // narrowest is the least number of characters of a column whose sentences are broken.
@@ -115,8 +116,8 @@ func routes(r *v1alpha1.Rollout) string {
 		return ""
 	}
 	var out []string
-	for _, route := range r.Spec.Traffic.GatewayAPI.Routes {
-		out = append(out, route.KindOrDefault()+"/"+route.Name)
+	for _, route := range trafficrouting.RoutesOf(r.Namespace, r.Spec.Traffic) {
+		out = append(out, route.Kind+"/"+route.Name)
 	}
 	return strings.Join(out, ", ")
 }

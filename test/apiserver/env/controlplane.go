@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -166,8 +167,17 @@ func (c *ControlPlane) installDefinitions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var others []*apiextensionsv1.CustomResourceDefinition
+	for _, p := range publishedDefinitions() {
+		definitions, err := p.read(ctx)
+		if err != nil {
+			return err
+		}
+		others = append(others, definitions...)
+	}
 	_, err = envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{
 		ErrorIfPathMissing: true,
+		CRDs:               others,
 		Paths: []string{
 			filepath.Join(own, "config", "crd"),
 			filepath.Join(gateway, "config", "crd", "standard"),

@@ -1,0 +1,87 @@
+package v1alpha1
+
+// Fields of spec.traffic.
+const (
+	// RouterGatewayAPI shares traffic by routes of the Gateway API.
+	RouterGatewayAPI = "gatewayAPI"
+	// RouterIstio shares traffic by VirtualServices.
+	RouterIstio = "istio"
+	// RouterTraefik shares traffic by TraefikServices.
+	RouterTraefik = "traefik"
+)
+
+// Kinds of objects, beside routes of the Gateway API, that can share traffic.
+const (
+	// KindVirtualService is Istio's.
+	KindVirtualService = "VirtualService"
+	// KindTraefikService is Traefik's.
+	KindTraefikService = "TraefikService"
+)
+
+// Routers are the fields of spec.traffic that are set, each of which is a way of sharing traffic. An object with more than one
+// is refused by the API server and by ValidateRollout.
+func (t *Traffic) Routers() []string {
+	var out []string
+	for _, router := range []struct {
+		name string
+		set  bool
+	}{
+		{RouterGatewayAPI, t.GatewayAPI != nil}, {RouterIstio, t.Istio != nil}, {RouterTraefik, t.Traefik != nil},
+	} {
+		if router.set {
+			out = append(out, router.name)
+		}
+	}
+	return out
+}
+
+// IstioTraffic names VirtualServices in the namespace of the Rollout.
+type IstioTraffic struct {
+	// VirtualServices are those with a route that sends requests to the active Service. Only the weights of the active and
+	// the standby Service in those routes are changed.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	VirtualServices []VirtualServiceReference `json:"virtualServices"`
+}
+
+// VirtualServiceReference names one VirtualService in the namespace of the Rollout.
+type VirtualServiceReference struct {
+	// Name of the VirtualService.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// Routes are the names of entries of spec.http that are shared, and no others are. When absent, every entry of spec.http,
+	// spec.tls and spec.tcp is that sends requests to the active Service.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=set
+	Routes []string `json:"routes,omitempty"`
+}
+
+// TraefikTraffic names TraefikServices in the namespace of the Rollout.
+type TraefikTraffic struct {
+	// TraefikServices are those with a weighted list that has the active Service. Only the weights of the active and the
+	// standby Service in those lists are changed; the standby Service is in them while it has a share.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	TraefikServices []TraefikServiceReference `json:"traefikServices"`
+}
+
+// TraefikServiceReference names one TraefikService in the namespace of the Rollout.
+type TraefikServiceReference struct {
+	// Name of the TraefikService.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}

@@ -1,0 +1,135 @@
+//go:build apiserver
+
+package controller_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/apiserver/env"
+	"github.com/sluice-dev/sluice/test/apiserver/live"
+)
+
+const virtualService = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec:
+  hosts: [web]
+  http:
+  - name: primary
+    route: [{destination: {host: web}}]
+`
+
+const traefikService = `
+apiVersion: traefik.io/v1alpha1
+kind: TraefikService
+metadata: {name: web}
+spec:
+  weighted:
+    services: [{name: web, port: 80}]
+`
+
+// TestCanaryByOtherRouters takes a release over an object that is no route of the Gateway API, aborts it, and deletes the
+// Rollout: the object is what its user wrote.
+func TestCanaryByOtherRouters(t *testing.T) {
+	for name, tc := range map[string]struct {
+		object  string
+		traffic v1alpha1.Traffic
+		list    []string
+	}{
+		"istio": {
+			object: virtualService, list: []string{"http", "route"},
+			traffic: v1alpha1.Traffic{Istio: &v1alpha1.IstioTraffic{VirtualServices: []v1alpha1.VirtualServiceReference{
+				{Name: "web", Routes: []string{"primary"}},
+			}}},
+		},
+		"traefik": {
+			object: traefikService, list: []string{"weighted", "services"},
+			traffic: v1alpha1.Traffic{Traefik: &v1alpha1.TraefikTraffic{TraefikServices: []v1alpha1.TraefikServiceReference{
+				{Name: "web"},
+			}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := parse(t, tc.object)
+			rollout := routed().With(func(r *v1alpha1.Rollout) { r.Spec.Traffic = &tc.traffic }).Obj()
+			w := &world{live.New(t, env.Start(t), live.Service(), object.DeepCopy(), rollout)}
+			w.StartPlane()
+			w.StartControllers()
+			w.Reaches("healthy", live.Healthy)
+			w.Release(live.ImageV2)
+			w.Reaches("the first step", live.Awaiting)
+			if diff := cmp.Diff([]int64{80, 20}, weightsIn(w, object, tc.list)); diff != "" {
+				t.Errorf("weights at the first step (-want +got):\n%s", diff)
+			}
+			w.Command(v1alpha1.ActionAbort)
+			w.Reaches("aborted", live.Aborted)
+			if got := weightsIn(w, object, tc.list); len(got) > 1 && got[1] != 0 {
+				t.Errorf("weights after an abort: %v", got)
+			}
+			w.deleted(rollout)
+			if diff := cmp.Diff(object.Object["spec"], w.read(object).Object["spec"]); diff != "" {
+				t.Errorf("after the deletion of the Rollout (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func parse(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	data, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &unstructured.Unstructured{}
+	if err := out.UnmarshalJSON(data); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// read gets an object as it is now.
+func (w *world) read(object *unstructured.Unstructured) *unstructured.Unstructured {
+	w.T.Helper()
+	out := &unstructured.Unstructured{}
+	out.SetGroupVersionKind(object.GroupVersionKind())
+	w.Get(object.GetName(), out)
+	return out
+}
+
+// weightsIn are the weights in the list that holds them, which may be that of the first entry of another one.
+func weightsIn(w *world, object *unstructured.Unstructured, path []string) []int64 {
+	w.T.Helper()
+	at := w.read(object).Object["spec"]
+	for _, key := range path {
+		if list, ok := at.([]any); ok {
+			at = list[0]
+		}
+		at = at.(map[string]any)[key]
+	}
+	var out []int64
+	for _, entry := range at.([]any) {
+		weight, _ := entry.(map[string]any)["weight"].(int64)
+		out = append(out, weight)
+	}
+	return out
+}
+
+// deleted deletes a Rollout and waits until it is gone.
+func (w *world) deleted(rollout client.Object) {
+	w.T.Helper()
+	if err := w.Client.Delete(w.T.Context(), rollout); err != nil {
+		w.T.Fatal(err)
+	}
+	w.Eventually("the end of the Rollout", func() (bool, string) {
+		err := w.Client.Get(w.T.Context(), client.ObjectKeyFromObject(rollout), &v1alpha1.Rollout{})
+		return apierrors.IsNotFound(err), "still there"
+	})
+}
