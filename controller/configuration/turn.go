@@ -19,7 +19,7 @@ import (
 type Sharer struct {
 	// Name of the Rollout.
 	Name string
-	// Releasing says that it is being released because of the object.
+	// Releasing says that it is being released because of the object, and does not wait for a person, who may take days.
 	Releasing bool
 	// Waiting says that its stable revision has another content, and that only its turn keeps it from being released.
 	Waiting bool
@@ -31,7 +31,7 @@ func SharerOf(rollout *v1alpha1.Rollout, o Object, hash string) Sharer {
 	out := Sharer{Name: rollout.Name}
 	switch state.Stage {
 	case v1alpha1.StageStepping, v1alpha1.StagePromoting, v1alpha1.StageRetreating:
-		out.Releasing = slices.Contains(state.Configuration, o.String())
+		out.Releasing = slices.Contains(state.Configuration, o.String()) && !awaitsPerson(rollout)
 		return out
 	case v1alpha1.StageInitial:
 		return out
@@ -40,6 +40,19 @@ func SharerOf(rollout *v1alpha1.Rollout, o Object, hash string) Sharer {
 	seen := statusOf(rollout, o)
 	out.Waiting = seen.StableHash != "" && seen.StableHash != hash && follows(rollout, o) && !stays(rollout, seen.Hash == hash)
 	return out
+}
+
+// awaitsPerson says whether a release goes on only when a person says so.
+func awaitsPerson(rollout *v1alpha1.Rollout) bool {
+	ready := meta.FindStatusCondition(rollout.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil {
+		return false
+	}
+	switch ready.Reason {
+	case v1alpha1.ReasonAwaitingPromotion, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.ReasonPaused:
+		return true
+	}
+	return false
 }
 
 // stays says whether a Rollout at rest will not be released, whether or not it is its turn: until a person does something, or

@@ -52,6 +52,14 @@ func TestSharerOf(t *testing.T) {
 		"being released for it": {func(r *v1alpha1.Rollout) {
 			r.Status.State = v1alpha1.RolloutState{Stage: v1alpha1.StagePromoting, Configuration: []string{"Secret b", "ConfigMap a"}}
 		}, Sharer{Releasing: true}},
+		"being released for it, and waiting for a person": {func(r *v1alpha1.Rollout) {
+			r.Status.State = v1alpha1.RolloutState{Stage: v1alpha1.StageStepping, Configuration: []string{"ConfigMap a"}}
+			r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonAwaitingPromotion}}
+		}, Sharer{}},
+		"being released for it, and waiting for a verdict": {func(r *v1alpha1.Rollout) {
+			r.Status.State = v1alpha1.RolloutState{Stage: v1alpha1.StageStepping, Configuration: []string{"ConfigMap a"}}
+			r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonWaitingForAnalysis}}
+		}, Sharer{Releasing: true}},
 		"being released for something else": {func(r *v1alpha1.Rollout) {
 			r.Status.State = v1alpha1.RolloutState{Stage: v1alpha1.StageStepping, Configuration: []string{"Secret a"}}
 		}, Sharer{}},

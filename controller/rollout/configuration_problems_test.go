@@ -66,6 +66,33 @@ func TestAConfigMapThatIsDeletedInMidRelease(t *testing.T) {
 	}
 }
 
+// exchange puts one image in the place of another one in the template.
+func (h *harness) exchange(from, to string) {
+	h.t.Helper()
+	h.edit(func(r *v1alpha1.Rollout) {
+		r.Spec.Template.Raw = []byte(strings.ReplaceAll(string(r.Spec.Template.Raw), from, to))
+	})
+	h.settle()
+}
+
+// The stable template is a return, also while nobody knows what the ConfigMap says: stable has its copy.
+func TestAReturnWaitsForNoConfigMap(t *testing.T) {
+	h := startedConfigured(t)
+	h.exchange(imageV1, imageV2)
+	if h.weight() != 20 {
+		t.Fatalf("the weight is %d: %s", h.weight(), h.rollout().Status.Message)
+	}
+	h.remove(webConfig(""))
+	h.settle()
+	if got := h.rollout().Status; got.State.Stage != v1alpha1.StageStepping || h.weight() != 20 {
+		t.Errorf("without a ConfigMap: stage %q, weight %d: %s", got.State.Stage, h.weight(), got.Message)
+	}
+	h.exchange(imageV2, imageV1)
+	if got := h.rollout().Status; got.State.Stage != v1alpha1.StageIdle || h.weight() != 0 || got.History[0].Outcome != v1alpha1.OutcomeReturned {
+		t.Errorf("with the stable template: stage %q, weight %d: %s", got.State.Stage, h.weight(), got.Message)
+	}
+}
+
 // A copy that somebody deletes is made again while its content is at hand.
 func TestACopyThatIsDeletedComesBack(t *testing.T) {
 	h := startedConfigured(t)
@@ -217,22 +244,23 @@ func TestAChangeThatRestarts(t *testing.T) {
 	}
 }
 
-// Of many Rollouts with one ConfigMap a few are released at the same time, in order of name, and all in the end.
-func TestManyRolloutsTakeTurns(t *testing.T) {
-	h := newHarness(t, webConfig("hello"))
+// many is a harness with five Rollouts of one ConfigMap, of which two may be released at the same time, and a function that lets
+// each of them act.
+func many(t *testing.T, step *builder.StepBuilder) (h *harness, names []string, each func()) {
+	t.Helper()
+	h = newHarness(t, webConfig("hello"))
 	h.r.turns = 2
-	var names []string
 	for i := range 5 {
 		name := fmt.Sprintf("web-%d", i)
 		names = append(names, name)
-		rollout := builder.Rollout(name).Replicas(1).Canary(builder.Step().Weight("50").Hold()).With(func(r *v1alpha1.Rollout) {
+		rollout := builder.Rollout(name).Replicas(1).Canary(step).With(func(r *v1alpha1.Rollout) {
 			r.Spec.Template.Raw = []byte(strings.ReplaceAll(`{"metadata":{"labels":{"app":"NAME"}},"spec":{"containers":[{"name":"web","image":"`+
 				imageV1+`","envFrom":[{"configMapRef":{"name":"web-config"}}]}]}}`, "NAME", name))
 			r.Spec.Configuration = &v1alpha1.Configuration{ConfigMaps: []v1alpha1.ConfigurationReference{{Name: "web-config"}}}
 		}).Obj()
 		h.make(rollout)
 	}
-	each := func() {
+	each = func() {
 		for range 2 {
 			for _, name := range names {
 				h.key.Name = name
@@ -241,6 +269,24 @@ func TestManyRolloutsTakeTurns(t *testing.T) {
 		}
 	}
 	each()
+	return h, names, each
+}
+
+// A release that waits for a person, who may have forgotten it, keeps no other one from its turn.
+func TestAPersonHoldsNoTurn(t *testing.T) {
+	h, names, each := many(t, builder.Step().Weight("50").Hold())
+	alter(h, "web-config", &corev1.ConfigMap{}, func(c *corev1.ConfigMap) { c.Data["greeting"] = "good day" })
+	for range 3 {
+		each()
+	}
+	if got := h.pictureOfTurns(names); got != "RRRRR" {
+		t.Errorf("%s, want all of them at their step", got)
+	}
+}
+
+// Of many Rollouts with one ConfigMap a few are released at the same time, in order of name, and all in the end.
+func TestManyRolloutsTakeTurns(t *testing.T) {
+	h, names, each := many(t, builder.Step().Weight("50").Pause(24*time.Hour))
 	alter(h, "web-config", &corev1.ConfigMap{}, func(c *corev1.ConfigMap) { c.Data["greeting"] = "good day" })
 	for turn, want := range []string{"RR...", "-RR..", "--RR.", "---RR", "----R", "-----"} {
 		each()

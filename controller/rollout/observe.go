@@ -126,10 +126,36 @@ func (w *world) observeTarget() {
 	case w.rollout.Spec.WorkloadRef != nil: // the workload is missing
 		w.snapshot.Target = w.rollout.Status.UpdateRevision
 	case w.configuration.unknown: // it stays as it is
-		w.snapshot.Target = cmp.Or(w.snapshot.State.Candidate, w.snapshot.State.Stable)
+		w.snapshot.Target = w.knownTarget()
 	default:
 		w.findTarget()
 	}
+}
+
+// knownTarget is the revision to run while the contents that the template reads are not known: the one of it that there is,
+// so that the stable template is a return at any time, or else what runs.
+func (w *world) knownTarget() string {
+	state := w.snapshot.State
+	for _, hash := range []string{state.Candidate, state.Stable} {
+		if rs, exists := w.replicaSets[hash]; exists && w.hasTemplate(rs) {
+			return hash
+		}
+	}
+	return cmp.Or(state.Candidate, state.Stable)
+}
+
+// hasTemplate says whether a ReplicaSet was made of the template, whatever contents it reads.
+func (w *world) hasTemplate(rs *appsv1.ReplicaSet) bool {
+	raw, err := w.rollout.Spec.Template.MarshalJSON()
+	if err != nil {
+		return false
+	}
+	now, err := revision.Hash(w.written(raw), 0)
+	if err != nil {
+		return false
+	}
+	then, err := revision.Hash([]byte(rs.Annotations[v1alpha1.AnnotationTemplate]), 0)
+	return err == nil && then == now // without an annotation it was too long to be kept
 }
 
 // findTarget finds the revision of the template that there is.

@@ -252,15 +252,7 @@ func (r *Reconciler) observeTurn(ctx context.Context, w *world) error {
 // contentSince lists the objects whose content is all that tells the target from another revision.
 func (w *world) contentSince(hash string) []string {
 	rs, ok := w.replicaSets[hash]
-	if !ok || hash == w.snapshot.Target {
-		return nil
-	}
-	before, err := revision.Hash([]byte(rs.Annotations[v1alpha1.AnnotationTemplate]), 0)
-	if err != nil {
-		return nil // it was too long to be kept
-	}
-	now, err := revision.Hash(w.configuration.written, 0)
-	if err != nil || before != now {
+	if !ok || hash == w.snapshot.Target || !w.hasTemplate(rs) {
 		return nil
 	}
 	return configuration.Differing(w.configuration.references, v1alpha1.ConfigurationVersions(rs), w.configuration.keys())
