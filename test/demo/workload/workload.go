@@ -4,6 +4,7 @@
 package workload
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -26,6 +27,8 @@ const (
 	Name = "web"
 	// Standby is the name of the standby Service, which the controller creates.
 	Standby = Name + v1alpha1.DefaultStandbySuffix
+	// CallsName is the name of the GRPCRoute.
+	CallsName = "calls"
 	// LoadName is the name of the pod that sends the load.
 	LoadName = "load"
 	// SuccessRate is the name of the AnalysisTemplate, and of its metric.
@@ -72,6 +75,9 @@ type Version struct {
 // Hostname is the name that requests to the app carry. Each namespace has its own, so that gateways may share a port.
 func (s Settings) Hostname() string { return Name + "." + s.Namespace + ".example" }
 
+// CallsHostname is the name that calls of gRPC carry.
+func (s Settings) CallsHostname() string { return CallsName + "." + s.Namespace + ".example" }
+
 // NamespaceObject is the namespace. It holds its pods to the strictest of the standards for pods.
 func (s Settings) NamespaceObject() *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace, Labels: map[string]string{
@@ -102,6 +108,25 @@ func (s Settings) Route() *gatewayv1.HTTPRoute {
 			Hostnames:       []gatewayv1.Hostname{gatewayv1.Hostname(s.Hostname())},
 			Rules: []gatewayv1.HTTPRouteRule{{
 				BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
+					BackendObjectReference: gatewayv1.BackendObjectReference{
+						Name: Name, Port: ptr.To[gatewayv1.PortNumber](servicePort),
+					},
+				}}},
+			}},
+		},
+	}
+}
+
+// Calls is the route of those who speak gRPC, by a name of its own: a Gateway takes a hostname from routes of one kind
+// only.
+func (s Settings) Calls() *gatewayv1.GRPCRoute {
+	return &gatewayv1.GRPCRoute{
+		ObjectMeta: s.meta(CallsName),
+		Spec: gatewayv1.GRPCRouteSpec{
+			CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: Name}}},
+			Hostnames:       []gatewayv1.Hostname{gatewayv1.Hostname(s.CallsHostname())},
+			Rules: []gatewayv1.GRPCRouteRule{{
+				BackendRefs: []gatewayv1.GRPCBackendRef{{BackendRef: gatewayv1.BackendRef{
 					BackendObjectReference: gatewayv1.BackendObjectReference{
 						Name: Name, Port: ptr.To[gatewayv1.PortNumber](servicePort),
 					},
@@ -236,8 +261,10 @@ func VersionOf(template *corev1.PodTemplateSpec) string {
 
 // Load is what the load pod is told.
 type Load struct {
-	// Target is the URL that requests are sent to. They carry Settings.Hostname.
+	// Target is the URL that requests are sent to.
 	Target string
+	// Host is the name that they carry; empty is Settings.Hostname.
+	Host string
 	// Rate is the number of requests begun each second, and Fresh the share of them, from 0 to 1, on a connection of their
 	// own: a proxy of connections, such as kube-proxy, shares out connections and not requests.
 	Rate, Fresh float64
@@ -250,10 +277,10 @@ type Load struct {
 }
 
 // args are the flags of test/load.
-func (l Load) args(host string) []string {
+func (l Load) args(hostname string) []string {
 	args := []string{
 		"-target=" + l.Target,
-		"-host=" + host,
+		"-host=" + cmp.Or(l.Host, hostname),
 		"-rate=" + strconv.FormatFloat(l.Rate, 'g', -1, 64),
 		"-fresh=" + strconv.FormatFloat(l.Fresh, 'g', -1, 64),
 		"-max-duration=" + l.Duration.String(),
