@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 	"github.com/sluice-dev/sluice/trafficrouting/istio"
+	"github.com/sluice-dev/sluice/trafficrouting/nginx"
 	"github.com/sluice-dev/sluice/trafficrouting/traefik"
 )
 
@@ -108,5 +109,6 @@ func routers(reader client.Reader, writer client.Writer, served meta.RESTMapper)
 		GatewayAPI: gatewayapi.New(reader, writer, served),
 		Istio:      istio.New(reader, writer, served),
 		Traefik:    traefik.New(reader, writer, served),
+		Nginx:      nginx.New(reader, writer),
 	}
 }

@@ -72,6 +72,9 @@ type Route struct {
 	// Rules are the names of the parts of it that are to be shared, as its kind names parts; empty means each part that
 	// sends requests to the active Service.
 	Rules []string
+	// Companion is the name of an object of the same kind, in the same namespace, that the router makes beside it; empty for a
+	// router that makes none.
+	Companion string
 	// Field is the path in the spec of the Rollout that names it, "spec.traffic.gatewayAPI.routes[0]".
 	Field string
 }

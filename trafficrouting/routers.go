@@ -16,6 +16,8 @@ type Routers struct {
 	Istio Router
 	// Traefik writes weights on TraefikServices: spec.traffic.traefik.
 	Traefik Router
+	// Nginx keeps canary Ingresses of ingress-nginx: spec.traffic.nginx.
+	Nginx Router
 }
 
 // For returns the router that a spec asks for, and what it is to act on. It is an error to ask for a Rollout that moves
@@ -34,7 +36,7 @@ func (r Routers) For(namespace string, spec *v1alpha1.RolloutSpec) (Router, Targ
 	}
 	return router, Target{
 		Namespace: namespace,
-		Routes:    RoutesOf(namespace, spec.Traffic),
+		Routes:    RoutesOf(namespace, spec),
 		Active:    spec.Services.Active,
 		Standby:   spec.Services.StandbyName(),
 	}, nil
@@ -49,12 +51,15 @@ func (r Routers) named(field string) Router {
 		return r.Istio
 	case v1alpha1.RouterTraefik:
 		return r.Traefik
+	case v1alpha1.RouterNginx:
+		return r.Nginx
 	}
 	return nil
 }
 
 // RoutesOf are the objects that a spec names, in its order.
-func RoutesOf(namespace string, traffic *v1alpha1.Traffic) []Route {
+func RoutesOf(namespace string, spec *v1alpha1.RolloutSpec) []Route {
+	traffic := spec.Traffic
 	var out []Route
 	add := func(list string, route Route) {
 		route.Namespace, route.Field = namespace, fmt.Sprintf("spec.traffic.%s[%d]", list, len(out))
@@ -73,6 +78,12 @@ func RoutesOf(namespace string, traffic *v1alpha1.Traffic) []Route {
 	case traffic.Traefik != nil:
 		for _, ref := range traffic.Traefik.TraefikServices {
 			add("traefik.traefikServices", Route{Kind: v1alpha1.KindTraefikService, Name: ref.Name})
+		}
+	case traffic.Nginx != nil:
+		for _, ref := range traffic.Nginx.Ingresses {
+			add("nginx.ingresses", Route{
+				Kind: v1alpha1.KindIngress, Name: ref.Name, Companion: ref.Name + "-" + spec.Services.StandbyName(),
+			})
 		}
 	}
 	return out

@@ -27,7 +27,7 @@ func TestFor(t *testing.T) {
 		{Kind: "HTTPRoute", Namespace: "shop", Name: "web", Field: "spec.traffic.gatewayAPI.routes[0]"},
 		{Kind: "HTTPRoute", Namespace: "shop", Name: "api", Field: "spec.traffic.gatewayAPI.routes[1]"},
 	}
-	all := Routers{GatewayAPI: named{"gatewayAPI"}, Istio: named{"istio"}, Traefik: named{"traefik"}}
+	all := Routers{GatewayAPI: named{"gatewayAPI"}, Istio: named{"istio"}, Traefik: named{"traefik"}, Nginx: named{"nginx"}}
 	for name, tc := range map[string]struct {
 		routers    Routers
 		spec       v1alpha1.RolloutSpec
@@ -68,6 +68,16 @@ func TestFor(t *testing.T) {
 			wantTarget: Target{Namespace: "shop", Active: "web", Standby: "web-standby", Routes: []Route{
 				{Kind: "TraefikService", Namespace: "shop", Name: "web", Field: "spec.traffic.traefik.traefikServices[0]"},
 			}},
+		},
+		"Ingresses for ingress-nginx": {
+			routers: all, wantRouter: all.Nginx,
+			spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}, Traffic: &v1alpha1.Traffic{
+				Nginx: &v1alpha1.NginxTraffic{Ingresses: []v1alpha1.IngressReference{{Name: "shop"}}},
+			}},
+			wantTarget: Target{Namespace: "shop", Active: "web", Standby: "web-standby", Routes: []Route{{
+				Kind: "Ingress", Namespace: "shop", Name: "shop", Companion: "shop-web-standby",
+				Field: "spec.traffic.nginx.ingresses[0]",
+			}}},
 		},
 		"no routes": {
 			routers: all, spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}},

@@ -8,6 +8,8 @@ const (
 	RouterIstio = "istio"
 	// RouterTraefik shares traffic by TraefikServices.
 	RouterTraefik = "traefik"
+	// RouterNginx shares traffic by canary Ingresses.
+	RouterNginx = "nginx"
 )
 
 // Kinds of objects, beside routes of the Gateway API, that can share traffic.
@@ -16,6 +18,8 @@ const (
 	KindVirtualService = "VirtualService"
 	// KindTraefikService is Traefik's.
 	KindTraefikService = "TraefikService"
+	// KindIngress is that of Kubernetes, with the annotations of the controller behind it.
+	KindIngress = "Ingress"
 )
 
 // Routers are the fields of spec.traffic that are set, each of which is a way of sharing traffic. An object with more than one
@@ -27,6 +31,7 @@ func (t *Traffic) Routers() []string {
 		set  bool
 	}{
 		{RouterGatewayAPI, t.GatewayAPI != nil}, {RouterIstio, t.Istio != nil}, {RouterTraefik, t.Traefik != nil},
+		{RouterNginx, t.Nginx != nil},
 	} {
 		if router.set {
 			out = append(out, router.name)
@@ -83,5 +88,26 @@ type TraefikServiceReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// NginxTraffic names Ingresses of ingress-nginx in the namespace of the Rollout.
+type NginxTraffic struct {
+	// Ingresses are those with a path that sends requests to the active Service. They are not changed: beside each stands a
+	// canary Ingress, named <ingress>-<standby Service>, while the standby Service has a share.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	Ingresses []IngressReference `json:"ingresses"`
+}
+
+// IngressReference names one Ingress in the namespace of the Rollout.
+type IngressReference struct {
+	// Name of the Ingress.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=189
 	Name string `json:"name"`
 }

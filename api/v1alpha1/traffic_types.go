@@ -17,7 +17,7 @@ func RouteKinds() []string { return []string{RouteKindHTTP, RouteKindGRPC, Route
 
 // Traffic names the objects that share traffic between the two Services, of exactly one kind.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.gatewayAPI), has(self.istio), has(self.traefik)].filter(set, set).size() == 1",message="write exactly one way of sharing traffic: gatewayAPI, istio or traefik"
+// +kubebuilder:validation:XValidation:rule="[has(self.gatewayAPI), has(self.istio), has(self.traefik), has(self.nginx)].filter(set, set).size() == 1",message="write exactly one way of sharing traffic: gatewayAPI, istio, traefik or nginx"
 type Traffic struct {
 	// GatewayAPI shares traffic by the weights of Gateway API routes.
 	// +optional
@@ -30,6 +30,10 @@ type Traffic struct {
 	// Traefik shares traffic by the weights of TraefikServices.
 	// +optional
 	Traefik *TraefikTraffic `json:"traefik,omitempty"`
+
+	// Nginx shares traffic by canary Ingresses of ingress-nginx.
+	// +optional
+	Nginx *NginxTraffic `json:"nginx,omitempty"`
 }
 
 // GatewayAPITraffic names Gateway API routes in the namespace of the Rollout.

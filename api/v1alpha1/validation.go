@@ -203,7 +203,7 @@ func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
 			"only canary and blueGreen move traffic by routes: remove traffic, or write one of these strategies"))
 	}
 	if len(s.Traffic.Routers()) != 1 {
-		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio or traefik"))
+		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio, traefik or nginx"))
 	}
 	return append(errs, validateRoutes(s.Traffic, path)...)
 }
@@ -222,6 +222,10 @@ func validateRoutes(t *Traffic, path *field.Path) field.ErrorList {
 	if t.Traefik != nil && len(t.Traefik.TraefikServices) == 0 {
 		errs = append(errs, field.Required(path.Child("traefik", "traefikServices"),
 			"write the TraefikServices that send requests to the active Service, such as {name: web}"))
+	}
+	if t.Nginx != nil && len(t.Nginx.Ingresses) == 0 {
+		errs = append(errs, field.Required(path.Child("nginx", "ingresses"),
+			"write the Ingresses that send requests to the active Service, such as {name: web}"))
 	}
 	return errs
 }

@@ -176,6 +176,10 @@ func TestValidateRolloutBeyondTheSchema(t *testing.T) {
 			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{Istio: &IstioTraffic{}} },
 			want:   "spec.traffic.istio.virtualServices: Required value",
 		},
+		"no Ingresses": {
+			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{Nginx: &NginxTraffic{}} },
+			want:   "spec.traffic.nginx.ingresses: Required value",
+		},
 		"no TraefikServices": {
 			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{Traefik: &TraefikTraffic{}} },
 			want:   "spec.traffic.traefik.traefikServices: Required value",

@@ -65,8 +65,11 @@ func routesOf(obj client.Object) []string {
 		return nil
 	}
 	var out []string
-	for _, route := range trafficrouting.RoutesOf(rollout.Namespace, rollout.Spec.Traffic) {
+	for _, route := range trafficrouting.RoutesOf(rollout.Namespace, &rollout.Spec) {
 		out = append(out, routeKey(route.Kind, types.NamespacedName{Namespace: route.Namespace, Name: route.Name}))
+		if route.Companion != "" {
+			out = append(out, routeKey(route.Kind, types.NamespacedName{Namespace: route.Namespace, Name: route.Companion}))
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

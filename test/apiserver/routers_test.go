@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-dev/sluice/test/apiserver/env"
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/istio"
+	"github.com/sluice-dev/sluice/trafficrouting/nginx"
 	"github.com/sluice-dev/sluice/trafficrouting/routertest"
 	"github.com/sluice-dev/sluice/trafficrouting/traefik"
 )
@@ -51,4 +52,17 @@ func TestOtherRoutersConformance(t *testing.T) {
 			}, tc.features)
 		})
 	}
+}
+
+// TestNginxConformance holds the router of ingress-nginx to its promises.
+func TestNginxConformance(t *testing.T) {
+	routertest.Run(t, func(t *testing.T) routertest.World {
+		t.Helper()
+		e := env.Start(t)
+		c, err := client.NewWithWatch(e.Config, client.Options{Scheme: e.Scheme})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return routertest.NewIngresses(c, e.Namespace, func(c client.Client) trafficrouting.Router { return nginx.New(c, c) })
+	}, routertest.Features{Unreported: true})
 }

@@ -52,7 +52,7 @@ func TestSamplesApply(t *testing.T) {
 // versions are the resource versions of what the samples make in the namespace.
 func versions(t *testing.T, e *env.Env) map[string]string {
 	t.Helper()
-	out, err := e.Kubectl(t, "", "get", "rollouts,analysistemplates,clusteranalysistemplates,services,httproutes,virtualservices,traefikservices",
+	out, err := e.Kubectl(t, "", "get", "rollouts,analysistemplates,clusteranalysistemplates,services,httproutes,virtualservices,traefikservices,ingresses",
 		"--output", `jsonpath={range .items[*]}{.kind}/{.metadata.name}={.metadata.resourceVersion}{"\n"}{end}`)
 	if err != nil {
 		t.Fatal(err)

@@ -116,7 +116,7 @@ func routes(r *v1alpha1.Rollout) string {
 		return ""
 	}
 	var out []string
-	for _, route := range trafficrouting.RoutesOf(r.Namespace, r.Spec.Traffic) {
+	for _, route := range trafficrouting.RoutesOf(r.Namespace, &r.Spec) {
 		out = append(out, route.Kind+"/"+route.Name)
 	}
 	return strings.Join(out, ", ")

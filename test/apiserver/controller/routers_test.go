@@ -82,6 +82,56 @@ func TestCanaryByOtherRouters(t *testing.T) {
 	}
 }
 
+const ingress = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: shop.example.com
+    http:
+      paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]
+`
+
+// TestCanaryByNginx takes a release over a canary Ingress, whose weight somebody takes away, aborts it, and deletes the Rollout.
+func TestCanaryByNginx(t *testing.T) {
+	object := parse(t, ingress)
+	rollout := routed().With(func(r *v1alpha1.Rollout) {
+		r.Spec.Traffic = &v1alpha1.Traffic{Nginx: &v1alpha1.NginxTraffic{Ingresses: []v1alpha1.IngressReference{{Name: "web"}}}}
+	}).Obj()
+	w := &world{live.New(t, env.Start(t), live.Service(), object.DeepCopy(), rollout)}
+	w.StartPlane()
+	w.StartControllers()
+	w.Reaches("healthy", live.Healthy)
+	w.Release(live.ImageV2)
+	w.Reaches("the first step", live.Awaiting)
+	canary := object.DeepCopy()
+	canary.SetName("web-web-standby")
+	weight := func() string {
+		return w.read(canary).GetAnnotations()["nginx.ingress.kubernetes.io/canary-weight"]
+	}
+	if got := weight(); got != "200" {
+		t.Errorf("the canary Ingress has weight %q, want 200", got)
+	}
+	stolen := w.read(canary)
+	stolen.SetAnnotations(map[string]string{"nginx.ingress.kubernetes.io/canary": "false"})
+	if err := w.Client.Update(t.Context(), stolen); err != nil {
+		t.Fatal(err)
+	}
+	w.Eventually("the weight is back", func() (bool, string) { return weight() == "200", weight() })
+	w.Command(v1alpha1.ActionAbort)
+	w.Reaches("aborted", live.Aborted)
+	w.deleted(rollout)
+	canary.SetNamespace(w.Namespace)
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(canary), canary); !apierrors.IsNotFound(err) {
+		t.Errorf("the canary Ingress is left, error %v", err)
+	}
+	if diff := cmp.Diff(object.Object["spec"], w.read(object).Object["spec"]); diff != "" {
+		t.Errorf("the Ingress of the user (-want +got):\n%s", diff)
+	}
+}
+
 func parse(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	data, err := yaml.YAMLToJSON([]byte(text))
