@@ -71,12 +71,16 @@ func (t Takeover) checkEjected(ctx context.Context, key client.ObjectKey) error 
 
 // ejectReference lets a Rollout go whose Deployment is still there. The controller brings back its pods before that.
 func (t Takeover) ejectReference(ctx context.Context, r *v1alpha1.Rollout) error {
+	from, to := scaledRollout(r.Name), scaledDeployment(r.Spec.WorkloadRef.Name)
 	if r.DeletionTimestamp == nil {
 		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 			if err := t.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
 				return err
 			}
 			if err := checkReference(r); err != nil {
+				return err
+			}
+			if _, err := t.scalers(ctx, r.Namespace, from, to); err != nil {
 				return err
 			}
 			return t.remove(ctx, r, metav1.DeletePropagationBackground)
@@ -88,7 +92,7 @@ func (t Takeover) ejectReference(ctx context.Context, r *v1alpha1.Rollout) error
 	if err := t.gone(ctx, r); err != nil {
 		return err
 	}
-	return t.repoint(ctx, r.Namespace, scaledRollout(r.Name), scaledDeployment(r.Spec.WorkloadRef.Name))
+	return t.repoint(ctx, r.Namespace, from, to)
 }
 
 // gone waits until the controller has brought the traffic of a Rollout to where it stays.

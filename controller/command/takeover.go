@@ -122,17 +122,38 @@ func scaledRollout(name string) autoscalingv2.CrossVersionObjectReference {
 	return scaled(v1alpha1.GroupVersion.String(), v1alpha1.RolloutKind, name)
 }
 
-// repoint lets autoscalers that scale one object scale another one.
-func (t Takeover) repoint(ctx context.Context, namespace string, from, to autoscalingv2.CrossVersionObjectReference) error {
+// scalers are the autoscalers that scale one object and are to scale another one. One that somebody else makes, such as a
+// ScaledObject of KEDA, would be put back to the first: that is refused, with what to write there.
+func (t Takeover) scalers(ctx context.Context, namespace string, from, to autoscalingv2.CrossVersionObjectReference) (
+	[]autoscalingv2.HorizontalPodAutoscaler, error,
+) {
 	var list autoscalingv2.HorizontalPodAutoscalerList
 	if err := t.Client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return fmt.Errorf("list the autoscalers of the namespace: %w", err)
+		return nil, fmt.Errorf("list the autoscalers of the namespace: %w", err)
 	}
-	for i := range list.Items {
-		hpa := &list.Items[i]
-		if ref := hpa.Spec.ScaleTargetRef; ref.Kind != from.Kind || ref.Name != from.Name {
-			continue
+	found := slices.DeleteFunc(list.Items, func(hpa autoscalingv2.HorizontalPodAutoscaler) bool {
+		ref := hpa.Spec.ScaleTargetRef
+		return ref.Kind != from.Kind || ref.Name != from.Name
+	})
+	for i := range found {
+		if owner := metav1.GetControllerOf(&found[i]); owner != nil {
+			return nil, refuse(fmt.Sprintf("autoscaler %q belongs to %s %q, which would point it back at %s %q", found[i].Name, owner.Kind,
+				owner.Name, strings.ToLower(from.Kind), from.Name),
+				"write \"scaleTargetRef: {apiVersion: %s, kind: %s, name: %s}\" there, wait until the autoscaler has it, and run this again",
+				to.APIVersion, to.Kind, to.Name)
 		}
+	}
+	return found, nil
+}
+
+// repoint lets autoscalers that scale one object scale another one.
+func (t Takeover) repoint(ctx context.Context, namespace string, from, to autoscalingv2.CrossVersionObjectReference) error {
+	found, err := t.scalers(ctx, namespace, from, to)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		hpa := &found[i]
 		if err := t.patch(ctx, hpa, map[string]any{"spec": map[string]any{"scaleTargetRef": to}}); err != nil {
 			return fmt.Errorf("point autoscaler %q at %s %q: %w", hpa.Name, to.Kind, to.Name, err)
 		}

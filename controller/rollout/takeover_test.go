@@ -305,3 +305,36 @@ func TestATakeoverIsRefused(t *testing.T) {
 		t.Errorf("in mid-release: %v, want to be told to abort", err)
 	}
 }
+
+// An autoscaler that somebody else makes is not pointed at anything: it would not stay so.
+func TestATakeoverLeavesTheAutoscalersOfOthersAlone(t *testing.T) {
+	h := deployed(t)
+	point := func(kind, apiVersion string) {
+		alter(h, "web", &autoscalingv2.HorizontalPodAutoscaler{}, func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
+			hpa.Spec.ScaleTargetRef.Kind, hpa.Spec.ScaleTargetRef.APIVersion = kind, apiVersion
+			hpa.OwnerReferences = []metav1.OwnerReference{{
+				APIVersion: "keda.sh/v1alpha1", Kind: "ScaledObject", Name: "web-load", UID: "1", Controller: new(true),
+			}}
+		})
+	}
+	refused := func(err error, want string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `ScaledObject "web-load"`) {
+			t.Fatalf("got %v, want in it %q", err, want)
+		}
+	}
+	point("Deployment", "apps/v1")
+	refused(h.takeover(nil).Migrate(t.Context(), h.key, migration()),
+		`write "scaleTargetRef: {apiVersion: sluice.dev/v1alpha1, kind: Rollout, name: web}" there`)
+	h.get("web", &appsv1.Deployment{})
+	point("Rollout", "sluice.dev/v1alpha1") // as somebody writes there
+	if err := h.takeover(nil).Migrate(t.Context(), h.key, migration()); err != nil {
+		t.Fatal(err)
+	}
+	h.settle()
+	h.wantTakenOver()
+	refused(h.takeover(nil).Eject(t.Context(), h.key), `write "scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}" there`)
+	if h.rollout().DeletionTimestamp != nil {
+		t.Error("the Rollout is being deleted")
+	}
+}
