@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // WeightUnknown is the weight of routes that are missing or that disagree.
@@ -77,6 +78,11 @@ type Route struct {
 	Companion string
 	// Field is the path in the spec of the Rollout that names it, "spec.traffic.gatewayAPI.routes[0]".
 	Field string
+	// UID of the object of which Before speaks; empty when it is not known.
+	UID types.UID
+	// Before is what is remembered of the parts of the object as they were before the standby Service had a share of them, in
+	// words of the router, so that they can be so again; nil when nothing is remembered, and nothing is to be.
+	Before []string
 }
 
 // String names the object as a person would look for it.
@@ -94,6 +100,9 @@ type Observed struct {
 	Versions []string
 	// Attached says that a route has the standby Service in a rule that names the active one.
 	Attached bool
+	// Routes are those of the target, with what is to be remembered of each before anything is written to it; nil from a
+	// router that remembers nothing.
+	Routes []Route
 	// Problems are what a person must mend, in the order of the routes.
 	Problems []Problem
 }

@@ -87,6 +87,16 @@ type RolloutStatus struct {
 	// +listMapKey=name
 	Configuration []ConfigurationStatus `json:"configuration,omitempty"`
 
+	// Routes are the routes that are managed, as they were before: to that they return after each release, and when the
+	// Rollout is deleted.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=namespace
+	// +listMapKey=name
+	Routes []RouteStatus `json:"routes,omitempty"`
+
 	// State is the memory of the state machine. It is written by the controller only.
 	// +optional
 	State RolloutState `json:"state,omitempty"`

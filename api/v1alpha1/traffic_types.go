@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "k8s.io/apimachinery/pkg/types"
+
 // Kinds of routes of the Gateway API that can share traffic.
 const (
 	// RouteKindHTTP routes HTTP requests.
@@ -71,4 +73,24 @@ type RouteReference struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	// +listType=set
 	Rules []string `json:"rules,omitempty"`
+}
+
+// RouteStatus is what is remembered of a route.
+type RouteStatus struct {
+	// Kind of the route.
+	Kind string `json:"kind"`
+	// Namespace of the route.
+	Namespace string `json:"namespace"`
+	// Name of the route.
+	Name string `json:"name"`
+	// UID of the route: another one of the same name is not what is remembered here.
+	// +optional
+	UID types.UID `json:"uid,omitempty"`
+	// Before has for each managed rule its backends before the standby Service had a share of them, in order: their role,
+	// port and, if one was written, weight, after the name of the rule, as in "checkout/ active:80 other:80=100".
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1024
+	// +listType=atomic
+	Before []string `json:"before,omitempty"`
 }

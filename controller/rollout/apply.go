@@ -78,6 +78,11 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 	if w.router == nil {
 		return nil
 	}
+	if a.Tenths > 0 {
+		if err := r.rememberRoutes(ctx, w); err != nil {
+			return err
+		}
+	}
 	return w.router.Apply(ctx, w.target, trafficrouting.Wanted{Weight: a.Tenths})
 }
 

@@ -232,7 +232,7 @@ func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting
 		if len(usable) > 0 && observed.Weight != all.Weight {
 			observed.Weight = trafficrouting.WeightUnknown
 		}
-		usable = append(usable, ref)
+		usable = append(usable, append(observed.Routes, ref)[0])
 		all.Weight, all.Attached = observed.Weight, all.Attached || observed.Attached
 		all.Accepted = all.Accepted && (observed.Accepted || len(observed.Problems) > 0)
 		all.Versions = append(all.Versions, observed.Versions...)

@@ -28,6 +28,7 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	if w.router, w.target, err = r.routers.For(w.rollout.Namespace, spec); err != nil {
 		return err
 	}
+	w.recallRoutes()
 	if seen, err := r.seeRoutes(ctx, w); err != nil || !seen {
 		w.router = nil
 		return err
@@ -73,6 +74,9 @@ func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 		return err
 	}
 	w.target.Versions, w.attached = observed.Versions, observed.Attached
+	if observed.Routes != nil {
+		w.target.Routes = observed.Routes
+	}
 	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted}
 	for _, p := range observed.Problems {
 		w.problem(p.Reason, p.Field, p.Message)

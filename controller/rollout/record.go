@@ -27,6 +27,7 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 	}
 	status.Workload = w.workloadStatus(plan)
 	status.Configuration = w.configurationStatus(plan)
+	status.Routes = w.routesStatus()
 	if w.badCommand != nil {
 		status.LastCommand = w.badCommand
 	}

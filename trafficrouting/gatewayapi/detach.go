@@ -6,14 +6,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Without returns the route without backends of the standby Service in its managed rules, and whether that differs from
+// Without returns the route as it was before, or, where nothing is remembered of it, without backends of the standby Service
+// in its managed rules, and whether that differs from
 // what it is. What they had of the requests goes to the active Service; the share of every other backend stays. The Weight
 // of the Split has no meaning here. The error is a *RouteError, as that of Render for the weight 0.
 func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.Unstructured, changed bool, err error) {
 	s.Weight = 0
 	desired, changed, err = Render(route, s)
-	if err != nil {
-		return nil, false, err
+	if err != nil || s.Before != nil {
+		return desired, changed, err
 	}
 	rules, err := parseRules(desired, s.services(route))
 	if err != nil {
@@ -27,8 +28,14 @@ func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.U
 	return desired, changed, nil
 }
 
-// Names says whether a managed rule of a route names the standby Service.
+// Names says whether a managed rule of a route is not what it was, or, where nothing is remembered, names the standby
+// Service.
 func Names(route *unstructured.Unstructured, s Split) bool {
 	rules, err := parseRules(route, s.services(route))
-	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool { return r.HasStandby() })
+	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool {
+		if origin, known := r.origin(); known {
+			return !r.Same(origin)
+		}
+		return r.HasStandby()
+	})
 }

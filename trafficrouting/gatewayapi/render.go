@@ -14,13 +14,15 @@ type Split struct {
 	Active, Standby string
 	// Rules are the names of the rules that are managed; empty means each that sends requests to the active Service.
 	Rules []string
+	// Before is what is remembered of the managed rules, as Before gives it; nil when nothing is and nothing is to be.
+	Before []string
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000.
 	Weight int32
 }
 
 // splitOf says which rules of a route of a target are shared between which Services.
 func splitOf(t trafficrouting.Target, route trafficrouting.Route) Split {
-	return Split{Active: t.Active, Standby: t.Standby, Rules: route.Rules}
+	return Split{Active: t.Active, Standby: t.Standby, Rules: route.Rules, Before: route.Before}
 }
 
 // Render returns the route as it should be, and whether that differs from what it is. The route that is passed is not
@@ -36,14 +38,13 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 		return nil, false, err
 	}
 	for _, r := range rules {
-		if weight, ok := r.Weight(); ok && weight == s.Weight {
-			continue
-		}
-		refs, err := r.Render(s.Weight)
+		refs, differs, err := r.share(s.Weight)
 		if err != nil {
 			return nil, false, err
 		}
-		r.fields["backendRefs"], changed = refs, true
+		if differs {
+			r.fields["backendRefs"], changed = refs, true
+		}
 	}
 	return desired, changed, nil
 }
@@ -80,5 +81,5 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 }
 
 func (s Split) services(route *unstructured.Unstructured) services {
-	return services{namespace: route.GetNamespace(), active: s.Active, standby: s.Standby, rules: s.Rules}
+	return services{namespace: route.GetNamespace(), active: s.Active, standby: s.Standby, rules: s.Rules, before: s.Before}
 }

@@ -29,6 +29,8 @@ type services struct {
 	namespace, active, standby string
 	// rules are the names of the rules that may be managed; empty means all.
 	rules []string
+	// before is what is remembered of them; nil when nothing is.
+	before []string
 }
 
 // rule is a managed rule of a route, as far as weights go.
@@ -37,12 +39,61 @@ type rule struct {
 
 	// fields are those of the rule, as they stand in the route.
 	fields map[string]any
+	// before is what is remembered of the rule, and is to be from now on; empty when nothing is.
+	before string
 }
 
 // parseRules reads the managed rules of a route: those that send requests to the active Service, and of these the ones that
-// are named, if some are. A rule that gives all
-// its pools the weight 0 sends nothing to the application, on purpose, and is not managed either.
+// are named, if some are. A rule that gives all its pools the weight 0 sends nothing to the application, on purpose, and is
+// not managed either. One that is named no more is, as long as the standby Service has a share of it from us.
 func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
+	all, err := s.sharing(route)
+	if err != nil {
+		return nil, err
+	}
+	var rules, unnamed []*rule
+	for _, r := range all {
+		if s.chooses(r.fields) {
+			rules = append(rules, r)
+		} else if weight, ok := r.Weight(); !ok || weight > 0 {
+			unnamed = append(unnamed, r)
+		}
+	}
+	if s.before != nil {
+		rules = append(rules, recallUnnamed(unnamed, recall(rules, s.before))...)
+	}
+	if len(rules) > 0 {
+		return rules, nil
+	}
+	if len(s.rules) > 0 {
+		return nil, s.missing(route)
+	}
+	return nil, &RouteError{Reason: v1alpha1.ReasonRouteWithoutBackend, Message: fmt.Sprintf(
+		"no rule sends requests to the Service %[1]s, the active Service of the Rollout: add a backendRef with the name "+
+			"%[1]s, and a weight above 0, to the rule that is to be shared", s.active)}
+}
+
+// sharing reads the rules that send requests to the active Service, whatever their names.
+func (s services) sharing(route *unstructured.Unstructured) ([]*rule, error) {
+	list, err := ruleList(route)
+	if err != nil {
+		return nil, err
+	}
+	var rules []*rule
+	for i, item := range list {
+		r, err := parseRule(rulePath(i), item, s)
+		if err != nil {
+			return nil, err
+		}
+		if r.Managed() {
+			rules = append(rules, r)
+		}
+	}
+	return rules, nil
+}
+
+// ruleList are the rules of a route, as they stand in it.
+func ruleList(route *unstructured.Unstructured) ([]any, error) {
 	items, _, err := unstructured.NestedFieldNoCopy(route.Object, "spec", "rules")
 	if err != nil {
 		return nil, unusable("spec.rules cannot be read: %v", err)
@@ -51,25 +102,7 @@ func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	if !ok && items != nil {
 		return nil, unusable("spec.rules is not a list: write a list of rules")
 	}
-	var rules []*rule
-	for i, item := range list {
-		r, err := parseRule(rulePath(i), item, s)
-		if err != nil {
-			return nil, err
-		}
-		if r.Managed() && s.chooses(r.fields) {
-			rules = append(rules, r)
-		}
-	}
-	if len(rules) == 0 && len(s.rules) > 0 {
-		return nil, s.missing(route)
-	}
-	if len(rules) == 0 {
-		return nil, &RouteError{Reason: v1alpha1.ReasonRouteWithoutBackend, Message: fmt.Sprintf(
-			"no rule sends requests to the Service %[1]s, the active Service of the Rollout: add a backendRef with the name "+
-				"%[1]s, and a weight above 0, to the rule that is to be shared", s.active)}
-	}
-	return rules, nil
+	return list, nil
 }
 
 // rulePath is where a rule is in its route, for messages.

@@ -57,7 +57,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		}
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
-		out.Versions = append(out.Versions, one.Versions...)
+		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
 		for _, p := range one.Problems {
 			p.Field, p.Message = ref.Field, fmt.Sprintf("%s: %s", ref, p.Message)
 			out.Problems = append(out.Problems, p)
@@ -73,9 +73,15 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	route, err := r.read(ctx, ref)
 	if err != nil {
 		problems, err := mend(err)
-		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: problems}, err
+		return trafficrouting.Observed{
+			Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{ref}, Problems: problems,
+		}, err
 	}
-	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}}
+	if ref.UID != route.GetUID() { // another one of the name
+		ref.UID, ref.Before = route.GetUID(), nil
+	}
+	ref.Before = Before(route, splitOf(t, ref))
+	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}, Routes: []trafficrouting.Route{ref}}
 	var refusal error
 	out.Weight, err = Weight(route, splitOf(t, ref))
 	out.Attached = Names(route, splitOf(t, ref))
@@ -129,7 +135,7 @@ func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, c
 // apply changes one route, if it is not as it should be.
 func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Split, change change) error {
 	ref, of := t.Routes[i], splitOf(t, t.Routes[i])
-	s.Active, s.Standby, s.Rules = of.Active, of.Standby, of.Rules
+	s.Active, s.Standby, s.Rules, s.Before = of.Active, of.Standby, of.Rules, of.Before
 	route, err := r.read(ctx, ref)
 	if err != nil {
 		return err

@@ -155,7 +155,7 @@ func TestProblemsOfReading(t *testing.T) {
 			if tc.kind == "UDPRoute" {
 				reason = v1alpha1.ReasonRouteUnusable
 			}
-			want := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: []trafficrouting.Problem{{
+			want := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: target.Routes, Problems: []trafficrouting.Problem{{
 				Reason: reason, Field: "spec.traffic.gatewayAPI.routes[0]", Message: tc.wantMsg,
 			}}}
 			if diff := cmp.Diff(want, got); diff != "" {
