@@ -35,6 +35,8 @@ type checker struct {
 	fates int32
 	// disturbed says that somebody took away what traffic needs: a Service, a ReplicaSet, a route, all pods.
 	disturbed bool
+	// kept is the hash of a ReplicaSet whose pods nobody may replace; empty for none.
+	kept string
 	// tolerant are invariants that a fault excuses.
 	tolerant []string
 	// before is the truth before the write that is under way.
@@ -54,6 +56,8 @@ type subject struct {
 	values map[string][]string
 	// routeWrites are when the controller wrote weights.
 	routeWrites []time.Time
+	// contents are what pods were made with, by the name of the pod and of the object.
+	contents map[string]string
 	// runs are the AnalysisRuns that were ever created, and created how often.
 	runs map[string]int
 	// brokenAt is when the candidate was first seen to have traffic that it should not have, and broken says why not.
@@ -76,7 +80,7 @@ func newChecker(w *World) *checker {
 func (c *checker) about(key types.NamespacedName) *subject {
 	s := c.subjects[key]
 	if s == nil {
-		s = &subject{key: key, promoted: map[string]int{}, values: map[string][]string{}, runs: map[string]int{}}
+		s = &subject{key: key, promoted: map[string]int{}, values: map[string][]string{}, runs: map[string]int{}, contents: map[string]string{}}
 		c.subjects[key] = s
 	}
 	return s
@@ -181,7 +185,7 @@ func (c *checker) outside(change *Change) {
 			c.cause() // a pod comes back
 		}
 		return
-	case "garbage-collector", "replicaset-controller", "endpoints-controller", "gateway":
+	case "garbage-collector", "deployment-controller", "replicaset-controller", "endpoints-controller", "gateway":
 		return
 	case "analysis":
 	default:

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -122,6 +123,10 @@ func fill(kit *Kit, list client.ObjectList, gvk schema.GroupVersionKind, all []c
 
 // itemFor is an object in the form that a list holds.
 func (k *Kit) itemFor(list client.ObjectList, gvk schema.GroupVersionKind, obj client.Object) (runtime.Object, error) {
+	if _, metadata := list.(*metav1.PartialObjectMetadataList); metadata {
+		out := &metav1.PartialObjectMetadata{}
+		return out, present(obj, out, gvk)
+	}
 	_, isLoose := obj.(*unstructured.Unstructured)
 	if _, loose := list.(*unstructured.UnstructuredList); loose || !isLoose {
 		return obj.DeepCopyObject(), nil
@@ -164,6 +169,10 @@ func (c *Client) Create(_ context.Context, obj client.Object, opts ...client.Cre
 	gvk, made, err := c.server.kit.stored(obj)
 	if err != nil {
 		return err
+	}
+	if len(options.DryRun) > 0 {
+		c.ask()
+		return nil // nothing is defaulted here
 	}
 	w := c.write
 	w.Manager = options.FieldManager

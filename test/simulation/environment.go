@@ -18,13 +18,15 @@ import (
 // Delays of what is not ours. They differ, so that nothing happens at once that does not in a cluster, and each is shorter
 // than the settle time, as that is what the settle time is for.
 const (
-	garbageAfter    = 30 * time.Millisecond
-	setsAfter       = 20 * time.Millisecond
-	endpointsAfter  = 10 * time.Millisecond
-	acceptedAfter   = 80 * time.Millisecond
-	programmedAfter = 250 * time.Millisecond
-	heardAfter      = 200 * time.Millisecond
-	runningAfter    = 30 * time.Millisecond
+	garbageAfter = 30 * time.Millisecond
+	setsAfter    = 20 * time.Millisecond
+	// deploymentsAfter comes after ReplicaSets have been sized.
+	deploymentsAfter = 25 * time.Millisecond
+	endpointsAfter   = 10 * time.Millisecond
+	acceptedAfter    = 80 * time.Millisecond
+	programmedAfter  = 250 * time.Millisecond
+	heardAfter       = 200 * time.Millisecond
+	runningAfter     = 30 * time.Millisecond
 	// Startup is how long a pod takes to become ready, unless its image says otherwise.
 	Startup = time.Second
 	// ending is how long a pod takes to end.
@@ -95,6 +97,7 @@ func newEnvironment(w *World) *environment {
 	}
 	e.actors = []*actor{
 		{name: "garbage-collector", delay: garbageAfter, concerns: abandoned, act: e.collect},
+		{name: "deployment-controller", delay: deploymentsAfter, concerns: deploymentOf, act: e.deploy},
 		{name: "replicaset-controller", delay: setsAfter, concerns: setOf, act: e.sizeSet},
 		{name: "kubelet", concerns: only(kindPod()), act: e.runPod},
 		{name: "endpoints-controller", delay: endpointsAfter, concerns: e.servicesOf, act: e.publish},

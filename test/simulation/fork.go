@@ -51,10 +51,11 @@ func (e *environment) fork(w *World) *environment {
 }
 
 func (c *checker) fork(w *World) *checker {
-	out := &checker{world: w, subjects: map[types.NamespacedName]*subject{}, fates: c.fates, disturbed: c.disturbed}
+	out := &checker{world: w, subjects: map[types.NamespacedName]*subject{}, fates: c.fates, disturbed: c.disturbed, kept: c.kept}
 	for key, s := range c.subjects {
 		one := *s
 		one.promoted, one.runs, one.values = maps.Clone(s.promoted), maps.Clone(s.runs), map[string][]string{}
+		one.contents = maps.Clone(s.contents)
 		for field, values := range s.values {
 			one.values[field] = slices.Clip(values)
 		}
@@ -113,6 +114,12 @@ func essenceOf(obj any) any {
 		return o.Spec
 	case *unstructured.Unstructured:
 		return o.Object["spec"]
+	case *appsv1.Deployment:
+		return []any{o.Spec, o.Status.AvailableReplicas}
+	case *corev1.ConfigMap:
+		return o.Data
+	case *corev1.Secret:
+		return o.Data
 	case *v1alpha1.AnalysisRun:
 		return o.Status.Phase
 	}

@@ -62,7 +62,7 @@ func trafficInvariants() []Invariant {
 		{
 			Name: "FIELD", write: fields,
 			Sentence: "the controller writes the status of a Rollout, one label of a selector, weights of the two Services, sizes, and " +
-				"what it has made itself; every other byte is as it was",
+				"what it has made itself; every other byte is as it was, and a Deployment loses pods only for pods of ours that serve",
 		},
 		{
 			Name: "CONTEST", write: contest,
@@ -115,12 +115,14 @@ func setInvariants() []Invariant {
 			Sentence: "a template has one ReplicaSet of the Rollout, and the hash changes once for each foreign one in its way",
 		},
 		{
-			Name: "OWN", write: ownSets,
-			Sentence: "nothing that another object controls is changed or deleted, and every deletion names the very object that was seen",
+			Name: "OWN", write: ownSets, time: keepsPods,
+			Sentence: "nothing that another object controls is changed or deleted, every deletion names the very object that was seen, " +
+				"and a ReplicaSet that nobody owned is adopted as it is: all of its pods stay",
 		},
 		{
-			Name: "DELETE-SAFE", write: deleteSafe,
-			Sentence: "a ReplicaSet is deleted only without pods, without a Service that selects it, neither stable nor under release",
+			Name: "DELETE-SAFE", write: deleteSafe, time: copies,
+			Sentence: "a ReplicaSet is deleted only without pods, without a Service that selects it, neither stable nor under release; " +
+				"no pod lacks the copy of its configuration, nor reads another content than it was made with",
 		},
 		{
 			Name: "BUDGET", write: budget,

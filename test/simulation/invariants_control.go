@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -109,13 +110,19 @@ func comesToRest(w *World, _ *subject, t *truth) string {
 	if status := t.rollout.Status; status.ObservedGeneration != t.rollout.Generation {
 		return fmt.Sprintf("generation %d is not observed, only %d", t.rollout.Generation, status.ObservedGeneration)
 	}
-	if _, toCome := w.due(); toCome || w.waits(t) {
+	if _, toCome := w.due(); toCome && !w.polls(t) || w.waits(t) {
 		return ""
 	}
 	if detail := stableInPlace(t); detail != "" {
 		return detail + ": " + t.rollout.Status.Message
 	}
 	return ""
+}
+
+// polls says whether nothing is to come but another look at Secrets, which nobody tells of.
+func (w *World) polls(t *truth) bool {
+	st := t.rollout.Status.State
+	return w.hasSecrets() && st.Stage == v1alpha1.StageIdle && len(st.ScaleDowns) == 0 && st.RestartAt.IsZero() && len(w.plans) == 0
 }
 
 // waits says whether a release waits for a person, a verdict or pods that never come, and says so.
@@ -290,6 +297,11 @@ func boundedAtRest(w *World, s *subject, t *truth) string {
 func detached(w *World, s *subject, t *truth) string {
 	if t != nil {
 		return ""
+	}
+	for _, pod := range listed[*corev1.Pod](w.Server, kindPod(), s.key.Namespace) {
+		if lacking := w.lacks(pod); lacking != "" && pod.DeletionTimestamp == nil && !w.checker.disturbed {
+			return fmt.Sprintf("pod %s is left without %s", pod.Name, lacking)
+		}
 	}
 	return w.strandedTraffic(s)
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,7 +31,8 @@ func oneRS(l *look) string {
 // twin says that another ReplicaSet has the template or the hash of one.
 func (t *truth) twin(made *appsv1.ReplicaSet) string {
 	for hash, other := range t.sets {
-		same := other.rs.Annotations[v1alpha1.AnnotationTemplate] == made.Annotations[v1alpha1.AnnotationTemplate]
+		same := other.rs.Annotations[v1alpha1.AnnotationTemplate] == made.Annotations[v1alpha1.AnnotationTemplate] &&
+			other.rs.Annotations[v1alpha1.AnnotationConfiguration] == made.Annotations[v1alpha1.AnnotationConfiguration]
 		if other.rs.UID != made.UID && (same || hash == hashOf(made)) {
 			return fmt.Sprintf("%s and %s have the same template or hash", other.rs.Name, made.Name)
 		}
@@ -55,6 +57,9 @@ func ownSets(l *look) string {
 	}
 	switch l.change.Kind {
 	case kindReplicaSet(), kindAnalysisRun():
+		if l.adopts() {
+			return ""
+		}
 		if owner := metav1.GetControllerOf(l.change.Before); owner == nil && l.before.rollout.DeletionTimestamp == nil || owner != nil && owner.UID != l.pass.Rollout.UID {
 			return fmt.Sprintf("%s is controlled by %v", l.change.Key.Name, owner)
 		}
@@ -65,7 +70,34 @@ func ownSets(l *look) string {
 	return ""
 }
 
+// adopts says whether the write takes over a ReplicaSet that nobody owned.
+func (l *look) adopts() bool {
+	return l.change.Before != nil && l.change.After != nil && metav1.GetControllerOf(l.change.Before) == nil &&
+		metav1.IsControlledBy(l.change.After, l.after.rollout)
+}
+
+// keepsPods notices a pod that went although all were to stay.
+func keepsPods(w *World, _ *subject, t *truth, _ time.Time) string {
+	kept, found := t.sets[w.checker.kept]
+	ordered := w.checker.fates > 0 || w.fault != nil && w.fault.Differs
+	if !found || ordered || w.now.Before(epoch().Add(Startup)) {
+		return ""
+	}
+	if kept.created != kept.desired || kept.desired != t.spec.Replicas {
+		return fmt.Sprintf("%d pods of %s are left", kept.created, kept.rs.Name)
+	}
+	for _, pod := range w.Server.podsOf(kept.rs) {
+		if pod.CreationTimestamp.After(epoch().Add(Startup)) {
+			return fmt.Sprintf("pod %s is a new one", pod.Name)
+		}
+	}
+	return ""
+}
+
 func deleteSafe(l *look) string {
+	if detail := stillRead(l); detail != "" {
+		return detail
+	}
 	rs, ok := l.change.Before.(*appsv1.ReplicaSet)
 	if !ok || l.change.Verb != VerbDelete {
 		return ""

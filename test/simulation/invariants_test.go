@@ -81,10 +81,6 @@ func asController[T client.Object](p *Process, write Write, k kind, name string,
 	p.world.env.put(write, k, obj)
 }
 
-func named(name string) types.NamespacedName {
-	return types.NamespacedName{Namespace: Namespace, Name: name}
-}
-
 // whole is a release by route from the start to the end.
 func whole() Story {
 	return Story{
@@ -266,7 +262,31 @@ func releaseBites() map[string]bite {
 func setBites() map[string]bite {
 	withForeign := whole()
 	withForeign.Objects = append(withForeign.Objects, foreign())
+	stories := configuredStories()
+	told := func(name string, change func(*World)) bite {
+		return bite{stories[slices.IndexFunc(stories, func(s Story) bool { return strings.HasPrefix(s.Name, name) })], change}
+	}
 	return map[string]bite{
+		"DELETE-SAFE of a copy": told("a change of configuration is promoted", once(kindRoute(), func(w *World, p *Process) {
+			name := listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), Namespace)[0].Spec.Template.Spec.Containers[0].EnvFrom[0].ConfigMapRef.Name
+			w.Server.gone(Write{By: "controller", Process: p}, kindConfigMap(), named(name))
+		})),
+		"DELETE-SAFE of a content": told("a change of configuration is promoted", once(kindRoute(), func(w *World, p *Process) {
+			name := listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), Namespace)[0].Spec.Template.Spec.Containers[0].EnvFrom[0].ConfigMapRef.Name
+			asController(p, conditional(VerbUpdate), kindConfigMap(), name, func(c *corev1.ConfigMap) { c.Data = map[string]string{} })
+		})),
+		"OWN and keep the pods": told("the pods of a Deployment are adopted", func(w *World) {
+			w.meddle = func(p *Process, _ request) {
+				pods := listed[*corev1.Pod](w.Server, kindPod(), Namespace)
+				if len(pods) > 0 && w.now.Sub(epoch()) > Startup {
+					w.Server.gone(Write{By: "controller", Process: p}, kindPod(), client.ObjectKeyFromObject(pods[0]))
+					w.meddle = nil
+				}
+			}
+		}),
+		"FIELD of a Deployment": told("a Deployment loses its pods once", once(kindReplicaSet(), func(_ *World, p *Process) {
+			asController(p, conditional(VerbUpdate), kindDeployment(), "web", func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](0) })
+		})),
 		"ONE-RS": {whole(), once(kindReplicaSet(), func(w *World, p *Process) {
 			twin := copyOf(listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), Namespace)[0])
 			twin.Name, twin.ResourceVersion = "web-twin", ""

@@ -252,11 +252,10 @@ func (w *World) broken(t *truth) string {
 	if t.spec.Replicas == 0 || t.share(st.Candidate) == 0 || stable == 0 {
 		return ""
 	}
-	whole := !t.spec.Proportional || stable >= t.spec.Replicas
 	switch {
 	case (releasing(st) || st.Stage == v1alpha1.StageRetreating) && t.sets[st.Candidate].serving == 0:
 		return "nothing of it serves"
-	case !whole || len(w.env.refusals) > 0 || t.weight == planner.WeightUnknown || t.active.service == nil || t.standby.service == nil:
+	case !w.free(t):
 		return "" // it goes as far as it can
 	case st.Stage == v1alpha1.StageRetreating, st.Stage == v1alpha1.StageAborted:
 		return "it was aborted"
@@ -264,6 +263,12 @@ func (w *World) broken(t *truth) string {
 		return "an analysis of it has failed"
 	}
 	return ""
+}
+
+// free says whether nothing stands in the way of the whole traffic to stable: pods, a gateway, Services, routes.
+func (w *World) free(t *truth) bool {
+	whole := !t.spec.Proportional || t.sets[t.rollout.Status.State.Stable].serving >= t.spec.Replicas
+	return whole && len(w.env.refusals) == 0 && t.weight != planner.WeightUnknown && t.active.service != nil && t.standby.service != nil
 }
 
 // failing says whether an analysis of the release under way has failed.
@@ -303,6 +308,10 @@ func fields(l *look) string {
 		return serviceFields(l)
 	case kindReplicaSet():
 		return setFields(l)
+	case kindDeployment():
+		return deploymentFields(l)
+	case kindConfigMap(), kindSecret():
+		return configurationFields(l)
 	}
 	return ""
 }
@@ -404,6 +413,9 @@ func setFields(l *look) string {
 		rs.ResourceVersion, rs.Generation, rs.Spec.Replicas, rs.Spec.MinReadySeconds = "", 0, nil, 0
 		delete(rs.Annotations, v1alpha1.AnnotationRevisionNumber)
 		rs.DeletionTimestamp = nil
+		if l.adopts() {
+			rs.OwnerReferences, rs.Annotations = nil, nil
+		}
 		if l.after.rollout.Spec.RoleMetadata != nil {
 			// Labels and annotations of a role are written to the template, and what they were is kept beside it.
 			delete(rs.Annotations, v1alpha1.AnnotationRoleMetadata)

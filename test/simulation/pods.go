@@ -146,6 +146,9 @@ func (e *environment) runPod(i item) time.Duration {
 	case len(pod.Status.Conditions) > 0:
 		return 0
 	}
+	if e.world.lacks(pod) != "" {
+		return Startup // it cannot start, and is tried again
+	}
 	startup, known := e.startup[pod.Spec.Containers[0].Image]
 	if !known {
 		startup = Startup

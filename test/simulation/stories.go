@@ -110,7 +110,7 @@ func leave() Step {
 
 // Stories are those that the language of test/scenarios has no words for, and one for each way of releasing.
 func Stories() []Story {
-	all := append(routedStories(), otherStories()...)
+	all := append(append(routedStories(), otherStories()...), configuredStories()...)
 	for i := range all {
 		all[i].Key = Web()
 	}

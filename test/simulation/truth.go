@@ -74,6 +74,7 @@ func (w *World) truthOf(s *subject) *truth {
 			owners[rs.Name] = hash
 		}
 	}
+	w.retarget(t, c.collisions)
 	alive := w.countPods(t, owners)
 	if rollout.Spec.Services != nil {
 		t.active = w.backendOf(s.key.Namespace, rollout.Spec.Services.Active, owners, alive)
@@ -81,6 +82,30 @@ func (w *World) truthOf(s *subject) *truth {
 	}
 	w.weigh(t)
 	return t
+}
+
+// retarget finds the revision that a template asks for where that follows from more than its text: from the content of what
+// it reads, or from a ReplicaSet that was adopted under another name.
+func (w *World) retarget(t *truth, collisions int32) {
+	raw := t.rollout.Spec.Template.Raw
+	if t.rollout.Spec.WorkloadRef != nil {
+		return
+	}
+	if t.rollout.Spec.Configuration != nil {
+		if raw = w.resolved(t.rollout); raw == nil {
+			t.target = t.rollout.Status.UpdateRevision // nobody knows
+			return
+		}
+		if hash, err := revision.Hash(raw, collisions); err == nil {
+			t.target = hash
+		}
+	}
+	identity, err := revision.Hash(raw, 0)
+	for hash, s := range t.sets {
+		if err == nil && s.rs.Annotations[v1alpha1.AnnotationIdentity] == identity {
+			t.target = hash
+		}
+	}
 }
 
 // belongs says whether a ReplicaSet is one of a Rollout: also when that is being deleted without its pods, and the garbage

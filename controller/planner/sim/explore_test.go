@@ -308,7 +308,7 @@ func TestEveryInvariantBites(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			report := Explore(healthy(scenarios()[fault.world]), fault.next, 3000)
+			report := Explore(healthy(scenarios()[fault.world]), fault.next, 6000)
 			if report.First[fault.want] == "" {
 				t.Errorf("no %s was found: %v", fault.want, report.First)
 			}
