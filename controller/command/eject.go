@@ -279,6 +279,9 @@ func (t Takeover) resume(ctx context.Context, key client.ObjectKey) error {
 	if err != nil {
 		return err
 	}
+	if err := t.keepCopies(ctx, d); err != nil {
+		return err
+	}
 	err = t.patch(ctx, d, map[string]any{
 		"metadata": map[string]any{"annotations": map[string]any{AnnotationTakeover: nil}}, "spec": map[string]any{"paused": false},
 	})

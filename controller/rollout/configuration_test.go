@@ -387,3 +387,37 @@ func TestSecretsAreNotTold(t *testing.T) {
 		t.Errorf("the secret stands in %s", everything)
 	}
 }
+
+// Pods that are given back to a Deployment read the copies. They are the Deployment's from then on, and it is said which.
+func TestADeploymentKeepsTheCopiesThatItReads(t *testing.T) {
+	h := startedConfigured(t)
+	h.greet("good day")
+	h.promoteFull("1")
+	h.settle()
+	before := h.copies()
+	var said []string
+	takeover := h.takeover(nil)
+	takeover.Say = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	if err := takeover.Eject(t.Context(), h.key); err != nil {
+		t.Fatal(err)
+	}
+	read := []string{h.configMapOf().Name, "database"}
+	told := strings.Join(said, "\n")
+	for _, name := range read {
+		if !strings.Contains(told, name) {
+			t.Errorf("nothing is said of %s: %s", name, told)
+		}
+	}
+	if after := h.copies(); len(after) != len(before)-2 || slices.Contains(after, "ConfigMap "+read[0]) {
+		t.Errorf("the copies %v were %v, and %s is read", after, before, read)
+	}
+}
+
+// configMapOf is the ConfigMap that the pods read of the Deployment web.
+func (h *harness) configMapOf() *corev1.ConfigMap {
+	h.t.Helper()
+	d, out := &appsv1.Deployment{}, &corev1.ConfigMap{}
+	h.get("web", d)
+	h.get(d.Spec.Template.Spec.Containers[0].EnvFrom[0].ConfigMapRef.Name, out)
+	return out
+}
