@@ -229,6 +229,14 @@ test-apiserver: bin/cluster bin/sluice ## Run the tests that need etcd and an AP
 	@assets="$$($(LAUNCHER) assets)"; set -x; \
 	KUBEBUILDER_ASSETS="$$assets" SLUICE=$(BIN)/sluice $(GO) test -tags apiserver -timeout 20m ./test/apiserver/...
 
+# How often each benchmark repeats what it measures.
+BENCHTIME ?= 20x
+
+.PHONY: bench
+bench: bin/cluster ## Measure, on an idle machine: how long an abort takes to reach the routes.
+	@assets="$$($(LAUNCHER) assets)"; \
+	KUBEBUILDER_ASSETS="$$assets" $(GO) test -tags apiserver ./test/apiserver/controller -run '^$$' -bench . -benchtime $(BENCHTIME)
+
 .PHONY: assets
 assets: bin/cluster ## Build etcd and the API server, and print the folder for KUBEBUILDER_ASSETS.
 	@$(LAUNCHER) assets

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -20,7 +22,8 @@ import (
 const quietFor = 2 * time.Minute
 
 // TestQuietOnceConverged leaves Rollouts of several strategies at rest, one of them aborted, and counts in the audit log
-// what the controller asks of the API server. Its lease and its watches are how it stays alive and are not counted.
+// what the controller asks of the API server. Its lease and its watches are how it stays alive and are not counted. On the
+// way there, each change of a route's weights is one write.
 func TestQuietOnceConverged(t *testing.T) {
 	routed := newEnv(t, "quiet-canary")
 	routed.install(canary(pausing(time.Second)))
@@ -29,6 +32,7 @@ func TestQuietOnceConverged(t *testing.T) {
 	gone := newEnv(t, "quiet-aborted")
 	gone.install(canary(untilPromoted(25)))
 
+	log := openAudit(t, routed.auditLog)
 	for _, e := range []*env{routed, ratio, gone} {
 		e.release(good(v2))
 	}
@@ -42,11 +46,17 @@ func TestQuietOnceConverged(t *testing.T) {
 		e.onlyStable()
 	}
 
-	log := openAudit(t, routed.auditLog)
 	eventually(t, "the controller has been quiet for 10 seconds", func(context.Context) (bool, string) {
 		log.read(t)
 		return log.now.Sub(log.lastCall) > 10*time.Second, log.last
 	})
+	wantWrites := map[string]int{
+		routed.Namespace: 3, // 50 %, 100 %, and 0 % when the active Service selects v2
+		gone.Namespace:   2, // 25 %, and 0 % on the way back
+	}
+	if diff := cmp.Diff(wantWrites, log.routeWrites); diff != "" {
+		t.Errorf("writes of routes by namespace (-want +got):\n%s", diff)
+	}
 	from, before := log.now, log.calls
 	eventually(t, "two minutes of the audit log", func(context.Context) (bool, string) {
 		log.read(t)
@@ -69,6 +79,8 @@ type audit struct {
 	calls    int
 	lastCall time.Time
 	last     string
+	// routeWrites counts the writes of HTTPRoutes by the controller, by namespace.
+	routeWrites map[string]int
 }
 
 func openAudit(t *testing.T, path string) *audit {
@@ -81,7 +93,7 @@ func openAudit(t *testing.T, path string) *audit {
 	if _, err := file.Seek(0, io.SeekEnd); err != nil {
 		t.Fatal(err)
 	}
-	return &audit{reader: bufio.NewReader(file)}
+	return &audit{reader: bufio.NewReader(file), routeWrites: map[string]int{}}
 }
 
 // entry is what matters of a line of the log.
@@ -90,7 +102,8 @@ type entry struct {
 	URI       string    `json:"requestURI"`
 	At        time.Time `json:"stageTimestamp"`
 	ObjectRef struct {
-		Resource string `json:"resource"`
+		Resource  string `json:"resource"`
+		Namespace string `json:"namespace"`
 	} `json:"objectRef"`
 	User struct {
 		Username string `json:"username"`
@@ -128,5 +141,8 @@ func (a *audit) add(e entry) {
 	if e.User.Username == controllerUser && e.Verb != "watch" && e.ObjectRef.Resource != "leases" {
 		a.calls++
 		a.lastCall, a.last = e.At, e.Verb+" "+e.URI
+		if e.ObjectRef.Resource == "httproutes" && (e.Verb == "patch" || e.Verb == "update") {
+			a.routeWrites[e.ObjectRef.Namespace]++
+		}
 	}
 }

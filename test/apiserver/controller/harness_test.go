@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 type world struct{ *live.World }
 
 // start makes the objects and starts everything.
-func start(t *testing.T, objects ...client.Object) *world {
+func start(t testing.TB, objects ...client.Object) *world {
 	t.Helper()
 	return &world{live.Start(t, objects...)}
 }

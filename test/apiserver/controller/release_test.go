@@ -156,7 +156,7 @@ func TestAnotherControllerGoesOn(t *testing.T) {
 }
 
 // prometheus answers every query with one number.
-func prometheus(t *testing.T, value string) string {
+func prometheus(t testing.TB, value string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 		out.Header().Set("Content-Type", "application/json")

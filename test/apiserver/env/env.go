@@ -93,7 +93,7 @@ func Main(m *testing.M) int {
 }
 
 // Start gives a test the API server, which the first test starts, and a namespace of its own.
-func Start(t *testing.T) *Env {
+func Start(t testing.TB) *Env {
 	t.Helper()
 	if !shared.inMain {
 		t.Fatal("nothing would stop the API server: add `func TestMain(m *testing.M) { os.Exit(env.Main(m)) }`")
@@ -106,7 +106,7 @@ func Start(t *testing.T) *Env {
 }
 
 // StartOwn gives a test an API server of its own, with an etcd of its own: both may be killed. They end with the test.
-func StartOwn(t *testing.T) *Env {
+func StartOwn(t testing.TB) *Env {
 	t.Helper()
 	own, err := startServer(t.Context())
 	if err != nil {
@@ -121,13 +121,13 @@ func StartOwn(t *testing.T) *Env {
 }
 
 // Another is a second namespace in the same API server.
-func (e *Env) Another(t *testing.T) *Env {
+func (e *Env) Another(t testing.TB) *Env {
 	t.Helper()
 	return e.server.namespace(t)
 }
 
 // namespace makes a namespace.
-func (s *server) namespace(t *testing.T) *Env {
+func (s *server) namespace(t testing.TB) *Env {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	if err := s.client.Create(t.Context(), namespace); err != nil {

@@ -45,7 +45,7 @@ func canary() *builder.RolloutBuilder {
 }
 
 // world has a canary, and a data plane that outlives every fault; controllers are started by the test.
-func world(t *testing.T, e *env.Env) *live.World {
+func world(t testing.TB, e *env.Env) *live.World {
 	t.Helper()
 	w := live.New(t, e, append(live.Network(), canary().Obj())...)
 	w.StartHardyPlane()
@@ -53,7 +53,7 @@ func world(t *testing.T, e *env.Env) *live.World {
 }
 
 // behindProxy has controllers whose way to the API server goes through a proxy.
-func behindProxy(t *testing.T) (*live.World, *proxy.Proxy) {
+func behindProxy(t testing.TB) (*live.World, *proxy.Proxy) {
 	t.Helper()
 	w := world(t, env.Start(t))
 	p := proxy.Start(t, w.Config)

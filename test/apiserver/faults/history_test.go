@@ -100,7 +100,7 @@ func (h *tape) wind() {
 }
 
 // newest is the revision of the last write to an object.
-func newest(t *testing.T, w *live.World) int64 {
+func newest(t testing.TB, w *live.World) int64 {
 	t.Helper()
 	response := post(t.Context(), t, w, "kv/range",
 		fmt.Sprintf(`{%s, "limit": 1, "sort_order": "DESCEND", "sort_target": "MOD", "keys_only": true}`, registry()))
@@ -131,7 +131,7 @@ func registry() string {
 		base64.StdEncoding.EncodeToString([]byte("/registry0")))
 }
 
-func number(t *testing.T, text string) int64 {
+func number(t testing.TB, text string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -141,7 +141,7 @@ func number(t *testing.T, text string) int64 {
 }
 
 // post asks etcd. The caller closes the answer.
-func post(ctx context.Context, t *testing.T, w *live.World, path, body string) *http.Response {
+func post(ctx context.Context, t testing.TB, w *live.World, path, body string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.ControlPlane.EtcdURL+"/v3/"+path, bytes.NewBufferString(body))
 	if err != nil {
@@ -159,7 +159,7 @@ func post(ctx context.Context, t *testing.T, w *live.World, path, body string) *
 }
 
 // changeOf reads one event, and says whether it is one of a kind that matters, in the namespace.
-func changeOf(t *testing.T, event etcdEvent, namespace string, decode runtime.Decoder) (change, bool) {
+func changeOf(t testing.TB, event etcdEvent, namespace string, decode runtime.Decoder) (change, bool) {
 	t.Helper()
 	c := change{revision: number(t, event.KV.Revision), key: string(event.KV.Key)}
 	if !strings.Contains(c.key, "/"+namespace+"/") {

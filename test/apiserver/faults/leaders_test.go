@@ -116,7 +116,7 @@ type pair struct {
 	leader        string
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t testing.TB) *pair {
 	t.Helper()
 	w := world(t, env.Start(t))
 	p := &pair{World: w, proxy: proxy.Start(t, w.Config)}

@@ -63,7 +63,7 @@ func TestOutages(t *testing.T) {
 }
 
 // resumes waits until the abort has taken the traffic back and the other release has moved on.
-func resumes(t *testing.T, what string, ready time.Time, going, aborting *live.World) {
+func resumes(t testing.TB, what string, ready time.Time, going, aborting *live.World) {
 	t.Helper()
 	before := going.Rollout().Status.State
 	aborting.Eventually("no traffic", func() (bool, string) { return aborting.Weight() == 0, aborting.Rollout().Status.Message })
@@ -76,7 +76,7 @@ func resumes(t *testing.T, what string, ready time.Time, going, aborting *live.W
 	aborting.Reaches("aborted", live.Aborted)
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 )
 
 // installedRole is the role of the controller as it is installed.
-func installedRole(t *testing.T) *rbacv1.ClusterRole {
+func installedRole(t testing.TB) *rbacv1.ClusterRole {
 	t.Helper()
 	data, err := os.ReadFile("../../../config/rbac/role.yaml")
 	must(t, err)
@@ -215,7 +215,7 @@ func TestANamespaceOnItsWayOut(t *testing.T) {
 	wantFew(t, p, before, "after the end")
 }
 
-func wantFew(t *testing.T, p *proxy.Proxy, before int, when string) {
+func wantFew(t testing.TB, p *proxy.Proxy, before int, when string) {
 	t.Helper()
 	n := len(p.Requests(nil)) - before
 	t.Logf("%d requests %s", n, when)

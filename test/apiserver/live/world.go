@@ -53,7 +53,7 @@ const (
 // World is an API server with the controllers and a data plane at work in the namespace of one test.
 type World struct {
 	*env.Env
-	T *testing.T
+	T testing.TB
 	// Plane stands in for nodes, gateways and the controllers of Kubernetes.
 	Plane *dataplane.Plane
 	// Log has the requests of the controllers.
@@ -63,7 +63,7 @@ type World struct {
 }
 
 // Start makes the objects and starts everything.
-func Start(t *testing.T, objects ...client.Object) *World {
+func Start(t testing.TB, objects ...client.Object) *World {
 	t.Helper()
 	w := New(t, env.Start(t), objects...)
 	w.StartPlane()
@@ -72,7 +72,7 @@ func Start(t *testing.T, objects ...client.Object) *World {
 }
 
 // New makes the objects, in the namespace of the environment, and starts nothing.
-func New(t *testing.T, e *env.Env, objects ...client.Object) *World {
+func New(t testing.TB, e *env.Env, objects ...client.Object) *World {
 	t.Helper()
 	w := &World{Env: e, T: t, Log: &RequestLog{}}
 	w.Plane = &dataplane.Plane{Client: w.Client, Namespace: w.Namespace, Now: time.Now}

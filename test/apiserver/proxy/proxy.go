@@ -62,7 +62,7 @@ type Fault struct {
 }
 
 // Start starts a proxy to the server of a connection. It ends with the test.
-func Start(t *testing.T, upstream *rest.Config) *Proxy {
+func Start(t testing.TB, upstream *rest.Config) *Proxy {
 	t.Helper()
 	target, err := url.Parse(upstream.Host)
 	if err != nil {

@@ -36,7 +36,7 @@ const (
 // driver plays a scenario in a namespace of its own: with the real API server and the real controllers, and with pods, a
 // gateway and measurements that are stood in for.
 type driver struct {
-	t       *testing.T
+	t       testing.TB
 	env     *env.Env
 	world   *objects.World
 	plane   *dataplane.Plane
@@ -44,7 +44,7 @@ type driver struct {
 	stop    func()
 }
 
-func newDriver(t *testing.T) *driver {
+func newDriver(t testing.TB) *driver {
 	t.Helper()
 	d := &driver{t: t, env: env.Start(t)}
 	d.world = objects.New(d.env.Client, d.env.Namespace, objects.Plain(d.prometheus()))
