@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-dev/sluice/controller/analysisrun"
 	"github.com/sluice-dev/sluice/controller/rollout"
 	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/alb"
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 	"github.com/sluice-dev/sluice/trafficrouting/istio"
 	"github.com/sluice-dev/sluice/trafficrouting/nginx"
@@ -110,5 +111,6 @@ func routers(reader client.Reader, writer client.Writer, served meta.RESTMapper)
 		Istio:      istio.New(reader, writer, served),
 		Traefik:    traefik.New(reader, writer, served),
 		Nginx:      nginx.New(reader, writer),
+		ALB:        alb.New(reader, writer, served),
 	}
 }

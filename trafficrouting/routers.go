@@ -18,6 +18,8 @@ type Routers struct {
 	Traefik Router
 	// Nginx keeps canary Ingresses of ingress-nginx: spec.traffic.nginx.
 	Nginx Router
+	// ALB writes weights in actions of Ingresses for the AWS Load Balancer Controller: spec.traffic.alb.
+	ALB Router
 }
 
 // For returns the router that a spec asks for, and what it is to act on. It is an error to ask for a Rollout that moves
@@ -44,47 +46,63 @@ func (r Routers) For(namespace string, spec *v1alpha1.RolloutSpec) (Router, Targ
 
 // named is the router behind a field of spec.traffic.
 func (r Routers) named(field string) Router {
-	switch field {
-	case v1alpha1.RouterGatewayAPI:
-		return r.GatewayAPI
-	case v1alpha1.RouterIstio:
-		return r.Istio
-	case v1alpha1.RouterTraefik:
-		return r.Traefik
-	case v1alpha1.RouterNginx:
-		return r.Nginx
-	}
-	return nil
+	return map[string]Router{
+		v1alpha1.RouterGatewayAPI: r.GatewayAPI,
+		v1alpha1.RouterIstio:      r.Istio,
+		v1alpha1.RouterTraefik:    r.Traefik,
+		v1alpha1.RouterNginx:      r.Nginx,
+		v1alpha1.RouterALB:        r.ALB,
+	}[field]
 }
 
 // RoutesOf are the objects that a spec names, in its order.
 func RoutesOf(namespace string, spec *v1alpha1.RolloutSpec) []Route {
-	traffic := spec.Traffic
-	var out []Route
-	add := func(list string, route Route) {
-		route.Namespace, route.Field = namespace, fmt.Sprintf("spec.traffic.%s[%d]", list, len(out))
-		out = append(out, route)
+	if !spec.UsesRoutes() {
+		return nil
 	}
-	switch {
-	case traffic == nil:
+	out, list := ingressesOf(spec)
+	switch traffic := spec.Traffic; {
 	case traffic.GatewayAPI != nil:
+		list = "gatewayAPI.routes"
 		for _, ref := range traffic.GatewayAPI.Routes {
-			add("gatewayAPI.routes", Route{Kind: ref.KindOrDefault(), Name: ref.Name, Rules: ref.Rules})
+			out = append(out, Route{Kind: ref.KindOrDefault(), Name: ref.Name, Rules: ref.Rules})
 		}
 	case traffic.Istio != nil:
+		list = "istio.virtualServices"
 		for _, ref := range traffic.Istio.VirtualServices {
-			add("istio.virtualServices", Route{Kind: v1alpha1.KindVirtualService, Name: ref.Name, Rules: ref.Routes})
+			out = append(out, Route{Kind: v1alpha1.KindVirtualService, Name: ref.Name, Rules: ref.Routes})
 		}
 	case traffic.Traefik != nil:
+		list = "traefik.traefikServices"
 		for _, ref := range traffic.Traefik.TraefikServices {
-			add("traefik.traefikServices", Route{Kind: v1alpha1.KindTraefikService, Name: ref.Name})
+			out = append(out, Route{Kind: v1alpha1.KindTraefikService, Name: ref.Name})
 		}
+	}
+	for i := range out {
+		out[i].Namespace, out[i].Field = namespace, fmt.Sprintf("spec.traffic.%s[%d]", list, i)
+	}
+	return out
+}
+
+// ingressesOf are the Ingresses that a spec names, and the field that names them.
+func ingressesOf(spec *v1alpha1.RolloutSpec) (out []Route, list string) {
+	switch traffic := spec.Traffic; {
 	case traffic.Nginx != nil:
 		for _, ref := range traffic.Nginx.Ingresses {
-			add("nginx.ingresses", Route{
+			out = append(out, Route{
 				Kind: v1alpha1.KindIngress, Name: ref.Name, Companion: ref.Name + "-" + spec.Services.StandbyName(),
 			})
 		}
+		return out, "nginx.ingresses"
+	case traffic.ALB != nil:
+		for _, ref := range traffic.ALB.Ingresses {
+			route := Route{Kind: v1alpha1.KindIngress, Name: ref.Name}
+			if ref.Action != "" {
+				route.Rules = []string{ref.Action}
+			}
+			out = append(out, route)
+		}
+		return out, "alb.ingresses"
 	}
-	return out
+	return nil, ""
 }

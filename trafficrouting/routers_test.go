@@ -27,7 +27,7 @@ func TestFor(t *testing.T) {
 		{Kind: "HTTPRoute", Namespace: "shop", Name: "web", Field: "spec.traffic.gatewayAPI.routes[0]"},
 		{Kind: "HTTPRoute", Namespace: "shop", Name: "api", Field: "spec.traffic.gatewayAPI.routes[1]"},
 	}
-	all := Routers{GatewayAPI: named{"gatewayAPI"}, Istio: named{"istio"}, Traefik: named{"traefik"}, Nginx: named{"nginx"}}
+	all := Routers{GatewayAPI: named{"gatewayAPI"}, Istio: named{"istio"}, Traefik: named{"traefik"}, Nginx: named{"nginx"}, ALB: named{"alb"}}
 	for name, tc := range map[string]struct {
 		routers    Routers
 		spec       v1alpha1.RolloutSpec
@@ -78,6 +78,19 @@ func TestFor(t *testing.T) {
 				Kind: "Ingress", Namespace: "shop", Name: "shop", Companion: "shop-web-standby",
 				Field: "spec.traffic.nginx.ingresses[0]",
 			}}},
+		},
+		"Ingresses for a load balancer of AWS": {
+			routers: all, wantRouter: all.ALB,
+			spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}, Traffic: &v1alpha1.Traffic{
+				ALB: &v1alpha1.ALBTraffic{Ingresses: []v1alpha1.ActionReference{{Name: "shop"}, {Name: "api", Action: "split"}}},
+			}},
+			wantTarget: Target{Namespace: "shop", Active: "web", Standby: "web-standby", Routes: []Route{
+				{Kind: "Ingress", Namespace: "shop", Name: "shop", Field: "spec.traffic.alb.ingresses[0]"},
+				{
+					Kind: "Ingress", Namespace: "shop", Name: "api", Rules: []string{"split"},
+					Field: "spec.traffic.alb.ingresses[1]",
+				},
+			}},
 		},
 		"no routes": {
 			routers: all, spec: v1alpha1.RolloutSpec{Services: &v1alpha1.Services{Active: "web"}},

@@ -1,5 +1,10 @@
 package v1alpha1
 
+import (
+	"maps"
+	"slices"
+)
+
 // Fields of spec.traffic.
 const (
 	// RouterGatewayAPI shares traffic by routes of the Gateway API.
@@ -10,6 +15,8 @@ const (
 	RouterTraefik = "traefik"
 	// RouterNginx shares traffic by canary Ingresses.
 	RouterNginx = "nginx"
+	// RouterALB shares traffic by actions of Ingresses.
+	RouterALB = "alb"
 )
 
 // Kinds of objects, beside routes of the Gateway API, that can share traffic.
@@ -25,19 +32,12 @@ const (
 // Routers are the fields of spec.traffic that are set, each of which is a way of sharing traffic. An object with more than one
 // is refused by the API server and by ValidateRollout.
 func (t *Traffic) Routers() []string {
-	var out []string
-	for _, router := range []struct {
-		name string
-		set  bool
-	}{
-		{RouterGatewayAPI, t.GatewayAPI != nil}, {RouterIstio, t.Istio != nil}, {RouterTraefik, t.Traefik != nil},
-		{RouterNginx, t.Nginx != nil},
-	} {
-		if router.set {
-			out = append(out, router.name)
-		}
+	set := map[string]bool{
+		RouterGatewayAPI: t.GatewayAPI != nil, RouterIstio: t.Istio != nil, RouterTraefik: t.Traefik != nil,
+		RouterNginx: t.Nginx != nil, RouterALB: t.ALB != nil,
 	}
-	return out
+	maps.DeleteFunc(set, func(_ string, set bool) bool { return !set })
+	return slices.Sorted(maps.Keys(set))
 }
 
 // IstioTraffic names VirtualServices in the namespace of the Rollout.
@@ -110,4 +110,30 @@ type IngressReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=189
 	Name string `json:"name"`
+}
+
+// ALBTraffic names actions of Ingresses in the namespace of the Rollout.
+type ALBTraffic struct {
+	// Ingresses are those with an action that sends requests to the active Service, and has the standby Service at weight 0.
+	// Only the weights in the annotation of the action are changed.
+	// +required
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	Ingresses []ActionReference `json:"ingresses"`
+}
+
+// ActionReference names one action of an Ingress in the namespace of the Rollout.
+type ActionReference struct {
+	// Name of the Ingress.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// Action is the name behind alb.ingress.kubernetes.io/actions. in the annotation. It defaults to the active Service.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Action string `json:"action,omitempty"`
 }

@@ -19,7 +19,7 @@ func RouteKinds() []string { return []string{RouteKindHTTP, RouteKindGRPC, Route
 
 // Traffic names the objects that share traffic between the two Services, of exactly one kind.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.gatewayAPI), has(self.istio), has(self.traefik), has(self.nginx)].filter(set, set).size() == 1",message="write exactly one way of sharing traffic: gatewayAPI, istio, traefik or nginx"
+// +kubebuilder:validation:XValidation:rule="[has(self.gatewayAPI), has(self.istio), has(self.traefik), has(self.nginx), has(self.alb)].filter(set, set).size() == 1",message="write exactly one way of sharing traffic: gatewayAPI, istio, traefik, nginx or alb"
 type Traffic struct {
 	// GatewayAPI shares traffic by the weights of Gateway API routes.
 	// +optional
@@ -36,6 +36,10 @@ type Traffic struct {
 	// Nginx shares traffic by canary Ingresses of ingress-nginx.
 	// +optional
 	Nginx *NginxTraffic `json:"nginx,omitempty"`
+
+	// ALB shares traffic by actions of Ingresses for the AWS Load Balancer Controller.
+	// +optional
+	ALB *ALBTraffic `json:"alb,omitempty"`
 }
 
 // GatewayAPITraffic names Gateway API routes in the namespace of the Rollout.

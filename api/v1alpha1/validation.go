@@ -203,7 +203,7 @@ func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
 			"only canary and blueGreen move traffic by routes: remove traffic, or write one of these strategies"))
 	}
 	if len(s.Traffic.Routers()) != 1 {
-		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio, traefik or nginx"))
+		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio, traefik, nginx or alb"))
 	}
 	return append(errs, validateRoutes(s.Traffic, path)...)
 }
@@ -211,22 +211,21 @@ func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
 // validateRoutes finds ways of sharing traffic that name nothing to share it by.
 func validateRoutes(t *Traffic, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if t.GatewayAPI != nil && len(t.GatewayAPI.Routes) == 0 {
-		errs = append(errs, field.Required(path.Child("gatewayAPI", "routes"),
-			"write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}"))
+	need := func(missing bool, message string, names ...string) {
+		if missing {
+			errs = append(errs, field.Required(path.Child(names[0], names[1:]...), message))
+		}
 	}
-	if t.Istio != nil && len(t.Istio.VirtualServices) == 0 {
-		errs = append(errs, field.Required(path.Child("istio", "virtualServices"),
-			"write the VirtualServices that send requests to the active Service, such as {name: web}"))
-	}
-	if t.Traefik != nil && len(t.Traefik.TraefikServices) == 0 {
-		errs = append(errs, field.Required(path.Child("traefik", "traefikServices"),
-			"write the TraefikServices that send requests to the active Service, such as {name: web}"))
-	}
-	if t.Nginx != nil && len(t.Nginx.Ingresses) == 0 {
-		errs = append(errs, field.Required(path.Child("nginx", "ingresses"),
-			"write the Ingresses that send requests to the active Service, such as {name: web}"))
-	}
+	need(t.GatewayAPI != nil && len(t.GatewayAPI.Routes) == 0,
+		"write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}", RouterGatewayAPI, "routes")
+	need(t.Istio != nil && len(t.Istio.VirtualServices) == 0,
+		"write the VirtualServices that send requests to the active Service, such as {name: web}", RouterIstio, "virtualServices")
+	need(t.Traefik != nil && len(t.Traefik.TraefikServices) == 0,
+		"write the TraefikServices that send requests to the active Service, such as {name: web}", RouterTraefik, "traefikServices")
+	need(t.Nginx != nil && len(t.Nginx.Ingresses) == 0,
+		"write the Ingresses that send requests to the active Service, such as {name: web}", RouterNginx, "ingresses")
+	need(t.ALB != nil && len(t.ALB.Ingresses) == 0,
+		"write the Ingresses with an action that sends requests to the active Service, such as {name: web}", RouterALB, "ingresses")
 	return errs
 }
 

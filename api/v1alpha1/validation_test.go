@@ -180,6 +180,10 @@ func TestValidateRolloutBeyondTheSchema(t *testing.T) {
 			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{Nginx: &NginxTraffic{}} },
 			want:   "spec.traffic.nginx.ingresses: Required value",
 		},
+		"no actions": {
+			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{ALB: &ALBTraffic{}} },
+			want:   "spec.traffic.alb.ingresses: Required value",
+		},
 		"no TraefikServices": {
 			change: func(r *Rollout) { r.Spec.Traffic = &Traffic{Traefik: &TraefikTraffic{}} },
 			want:   "spec.traffic.traefik.traefikServices: Required value",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-dev/sluice/test/apiserver/env"
 	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/alb"
 	"github.com/sluice-dev/sluice/trafficrouting/istio"
 	"github.com/sluice-dev/sluice/trafficrouting/nginx"
 	"github.com/sluice-dev/sluice/trafficrouting/routertest"
@@ -29,6 +30,13 @@ func TestOtherRoutersConformance(t *testing.T) {
 				return istio.New(c, c, served)
 			},
 			features: routertest.Features{Others: true, Unreported: true},
+		},
+		"alb": {
+			shape: routertest.Actions(),
+			router: func(c client.Client, served meta.RESTMapper) trafficrouting.Router {
+				return alb.New(c, c, served)
+			},
+			features: routertest.Features{Unreported: true},
 		},
 		"traefik": {
 			shape: routertest.TraefikServices(),

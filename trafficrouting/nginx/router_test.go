@@ -65,17 +65,7 @@ func TestGolden(t *testing.T) {
 
 func rendered(t *testing.T, text []byte) string {
 	t.Helper()
-	weight, err := v1alpha1.ParseWeight(intstr.FromString(string(regexp.MustCompile(`(?m)^# weight: (.*)$`).FindSubmatch(text)[1])))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := Split{Active: "web", Standby: "web-standby", Canary: "web-web-standby", Weight: weight}
-	parts := bytes.Split(text, []byte("\n---\n"))
-	ingress := render.Parse(t, parts[0])
-	var current *unstructured.Unstructured
-	if len(parts) > 1 {
-		current = render.Parse(t, parts[1])
-	}
+	ingress, current, s := asked(t, text)
 	before := ingress.DeepCopy()
 	desired, changed, err := Render(ingress, current, s)
 	if diff := cmp.Diff(before.Object, ingress.Object); diff != "" {
@@ -88,8 +78,8 @@ func rendered(t *testing.T, text []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ShareOf(desired); got != weight {
-		t.Errorf("weight %d reads back as %d", weight, got)
+	if got := ShareOf(desired); got != s.Weight {
+		t.Errorf("weight %d reads back as %d", s.Weight, got)
 	}
 	if _, again, err := Render(ingress, desired, s); err != nil || again {
 		t.Errorf("it is written a second time, error %v", err)
@@ -102,6 +92,22 @@ func rendered(t *testing.T, text []byte) string {
 		t.Fatal(err)
 	}
 	return "# Written once.\n" + string(out)
+}
+
+// asked reads the objects, and the weight in the comment.
+func asked(t *testing.T, text []byte) (ingress, current *unstructured.Unstructured, s Split) {
+	t.Helper()
+	weight, err := v1alpha1.ParseWeight(intstr.FromString(string(regexp.MustCompile(`(?m)^# weight: (.*)$`).FindSubmatch(text)[1])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := bytes.Split(text, []byte("\n---\n"))
+	if len(parts) > 1 {
+		current = render.Parse(t, parts[1])
+	}
+	return render.Parse(t, parts[0]), current, Split{
+		Active: "web", Standby: "web-standby", Canary: "web-web-standby", Weight: weight,
+	}
 }
 
 // TestChangedIngress holds that a change of the user's Ingress during a release is followed: the weight is unknown until then.

@@ -3,6 +3,7 @@ package routertest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing" //nolint:depguard // a conformance suite is test code, for the tests of several packages
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,6 +27,8 @@ type Shape struct {
 	// Entry is one of them, and Service the name of the Service in one.
 	Entry   func(backend Backend) any
 	Service func(entry map[string]any) string
+	// Pairs says that a person has to write the standby Service beside the active one, at weight 0.
+	Pairs bool
 	// Unweighted is the weight of one of several entries that has none in writing.
 	Unweighted int64
 }
@@ -151,6 +154,12 @@ func (w *Objects) Surroundings(t *testing.T, route string) string {
 
 func (w *Objects) entries(backends []Backend) []any {
 	out := []any{}
+	has := func(service string) bool {
+		return slices.ContainsFunc(backends, func(b Backend) bool { return b.Service == service })
+	}
+	if w.shape.Pairs && has(Active) && !has(Standby) {
+		backends = append(slices.Clone(backends), Backend{Standby, 0})
+	}
 	for _, b := range backends {
 		out = append(out, w.shape.Entry(b))
 	}

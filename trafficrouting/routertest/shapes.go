@@ -1,6 +1,8 @@
 package routertest
 
 import (
+	"encoding/json"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -76,5 +78,62 @@ func TraefikServices() Shape {
 		},
 		Service:    func(entry map[string]any) string { return entry["name"].(string) },
 		Unweighted: 1,
+	}
+}
+
+// Actions are those of Ingresses for the AWS Load Balancer Controller.
+func Actions() Shape {
+	const key = "alb.ingress.kubernetes.io/actions.shop"
+	read := func(o *unstructured.Unstructured) map[string]any {
+		out := &unstructured.Unstructured{}
+		text := `{"apiVersion":"v1","kind":"Action","action":` + o.GetAnnotations()[key] + `}`
+		if err := out.UnmarshalJSON([]byte(text)); err != nil {
+			return nil
+		}
+		return out.Object["action"].(map[string]any)
+	}
+	write := func(action map[string]any) string {
+		text, err := json.MarshalIndent(action, "", " ")
+		if err != nil {
+			return err.Error()
+		}
+		return string(text)
+	}
+	forward := func(entries []any) map[string]any {
+		return map[string]any{"type": "forward", "forwardConfig": map[string]any{
+			"targetGroups":                entries,
+			"targetGroupStickinessConfig": map[string]any{"enabled": false},
+		}}
+	}
+	return Shape{
+		Kind:  schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
+		Rules: []string{"shop"},
+		Content: func(entries []any) map[string]any {
+			return map[string]any{
+				"metadata": map[string]any{"annotations": map[string]any{
+					key: write(forward(entries)), "alb.ingress.kubernetes.io/scheme": "internet-facing",
+				}},
+				"spec": map[string]any{"ingressClassName": "alb", "rules": []any{map[string]any{
+					"host": "shop.example.com", "http": map[string]any{"paths": []any{map[string]any{
+						"path": "/", "pathType": "Prefix", "backend": map[string]any{"service": map[string]any{
+							"name": "shop", "port": map[string]any{"name": "use-annotation"},
+						}},
+					}}},
+				}}},
+			}
+		},
+		Entries: func(o *unstructured.Unstructured) []any {
+			return read(o)["forwardConfig"].(map[string]any)["targetGroups"].([]any)
+		},
+		SetEntries: func(o *unstructured.Unstructured, entries []any) {
+			annotations := o.GetAnnotations()
+			annotations[key] = write(forward(entries))
+			o.SetAnnotations(annotations)
+		},
+		Entry: func(b Backend) any {
+			return map[string]any{"serviceName": b.Service, "servicePort": "80", "weight": b.Weight}
+		},
+		Service: func(entry map[string]any) string { return entry["serviceName"].(string) },
+		Pairs:   true,
 	}
 }

@@ -19,7 +19,7 @@
 //  4. the smallest k that divides, on the weights in their lowest terms.
 //
 // As shares stay exact and lowest terms do not grow, nothing drifts, however many weights follow one another. In a list
-// with nothing but one pool, a largest weight of 999 is enough for every tenth of a percent. In any other, case 3 always
+// in which nothing but one pool has weight, a largest weight of 999 is enough for every tenth of a percent. In any other, case 3 always
 // fits when no weight in its lowest terms is above a thousandth of the largest weight; a list that is beyond is reported
 // before a release starts.
 package share

@@ -136,6 +136,11 @@ func (l *List) HasStandby() bool {
 	return slices.ContainsFunc(l.pools, func(p pool) bool { return p.standby != none || len(p.surplus) > 0 })
 }
 
+// Paired says whether every backend of the active Service has one of the standby Service.
+func (l *List) Paired() bool {
+	return !slices.ContainsFunc(l.pools, func(p pool) bool { return p.standby == none })
+}
+
 // standbyWeight is what the standby has of a pool, in the weights of the list.
 func (l *List) standbyWeight(p pool) int64 {
 	var sum int64

@@ -42,7 +42,7 @@ func (w weights) plain() bool { return len(w.pools)+len(w.others) <= 1 }
 
 // divisible says whether every share, in tenths of a percent, can be split.
 func (w weights) divisible(largest int64) bool {
-	if w.plain() {
+	if len(w.pools) <= 1 && w.largestOther() == 0 {
 		return largest >= perMille-1
 	}
 	return w.lowestTerms().largest() <= largest/perMille
