@@ -40,16 +40,16 @@ func (b Builder) GatewayAPI(ctx context.Context) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
-	if err := copyDefinitions(filepath.Join(dir, "config", "crd", "standard"), to); err != nil {
+	if err := copyDefinitions(filepath.Join(dir, "config", "crd", "standard"), "*.yaml", to); err != nil {
 		return err
 	}
 	return os.WriteFile(b.stampFile(GatewayAPIDir), []byte(gatewayAPISum), 0o644)
 }
 
-// copyDefinitions copies the YAML files of a folder. The module cache is
-// read-only and may be cleaned at any time.
-func copyDefinitions(from, to string) error {
-	files, err := filepath.Glob(filepath.Join(from, "*.yaml"))
+// copyDefinitions copies the files of a folder whose names match a pattern. The
+// module cache is read-only and may be cleaned at any time.
+func copyDefinitions(from, pattern, to string) error {
+	files, err := filepath.Glob(filepath.Join(from, pattern))
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,10 @@ func traefik(c layout.Cluster, h Host) Component {
 			"--metrics.prometheus.buckets=0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5",
 			"--providers.kubernetesgateway=true",
 			"--providers.kubernetesgateway.statusaddress.ip=" + layout.NodeIP,
+			// Traefik's own kinds. Without the second flag it refuses a weighted service
+			// as a whole while one of its Services has no endpoint.
+			"--providers.kubernetescrd=true",
+			"--providers.kubernetescrd.allowemptyservices=true",
 			// How long Traefik gathers changes before it acts. The default, 2 s,
 			// suits clusters where something changes all the time. Here it would be
 			// most of what a test waits for after it moved a weight, and 2 s during

@@ -48,13 +48,15 @@ func (m *Manager) loadPause(ctx context.Context) error {
 	return m.LoadImages(ctx, archive)
 }
 
-// applyDefinitions puts the Gateway API and the access rules into the cluster.
+// applyDefinitions puts the Gateway API, Traefik's own kinds and the access rules
+// into the cluster.
 func (m *Manager) applyDefinitions(ctx context.Context) error {
 	stop := m.report.While(func() string { return "apply the Gateway API's definitions" })
 	defer stop()
 	definitions := filepath.Join(m.settings.BinDir, build.GatewayAPIDir)
+	kinds := filepath.Join(m.settings.BinDir, build.TraefikKindsDir)
 	rbac := m.cluster.Config(component.RBACManifest)
-	if err := m.kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-f", definitions, "-f", rbac); err != nil {
+	if err := m.kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-f", definitions, "-f", kinds, "-f", rbac); err != nil {
 		return err
 	}
 	if err := m.kubectl(ctx, "wait", "--for=condition=Established", "--timeout="+waitLimit.String(), "crd", "--all"); err != nil {

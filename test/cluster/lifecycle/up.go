@@ -133,6 +133,9 @@ func prepare(ctx context.Context, o Options) (component.Host, error) {
 	if err := builder.GatewayAPI(ctx); err != nil {
 		return component.Host{}, err
 	}
+	if err := builder.TraefikKinds(ctx, o.Source); err != nil {
+		return component.Host{}, err
+	}
 	return component.Host{
 		BinDir:     o.BinDir,
 		Launcher:   o.Launcher,
