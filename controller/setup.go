@@ -68,7 +68,7 @@ func Scheme() (*runtime.Scheme, error) {
 func CacheOptions(namespaces []string) cache.Options {
 	options := cache.Options{
 		ByObject:                    rollout.CachedObjects(),
-		DefaultTransform:            cache.TransformStripManagedFields(),
+		DefaultTransform:            rollout.KeepWriters,
 		ReaderFailOnMissingInformer: true,
 		NewInformer:                 rollout.NewInformer,
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // ObserveEach observes each route of a target, and takes what they say together. The messages of problems are given the
-// name of their route, and its field.
+// name of their route, and its field; of the Writers of one only the Manager counts.
 func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, error) {
 	out := Observed{Weight: WeightUnknown, Accepted: len(t.Routes) > 0}
 	for i, route := range t.Routes {
@@ -22,6 +22,7 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
 		out.Versions = append(out.Versions, one.Versions...)
+		out.Writers = append(out.Writers, one.writer(route))
 		for _, p := range one.Problems {
 			p.Field, p.Message = route.Field, fmt.Sprintf("%s: %s", route, p.Message)
 			out.Problems = append(out.Problems, p)

@@ -103,6 +103,8 @@ type Observed struct {
 	// Routes are those of the target, with what is to be remembered of each before anything is written to it; nil from a
 	// router that remembers nothing.
 	Routes []Route
+	// Writers say who last wrote each route, in the order of the target.
+	Writers []Writer
 	// Problems are what a person must mend, in the order of the routes.
 	Problems []Problem
 }

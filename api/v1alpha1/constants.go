@@ -127,6 +127,10 @@ const (
 	ReasonRouteUnusable = "RouteUnusable"
 	// ReasonRouteNotAccepted: a gateway refuses a route.
 	ReasonRouteNotAccepted = "RouteNotAccepted"
+	// ReasonTrafficReverted: another writer has changed a weight or a selector that a release needs; it is put back.
+	ReasonTrafficReverted = "TrafficReverted"
+	// ReasonTrafficContested: another writer changes a weight or a selector again and again, and the release holds.
+	ReasonTrafficContested = "TrafficContested"
 	// ReasonTemplateNotFound: an analysis template that the spec names does not exist.
 	ReasonTemplateNotFound = "TemplateNotFound"
 	// ReasonConfigurationNotFound: a tracked ConfigMap or Secret, or the copy that a version names, does not exist.

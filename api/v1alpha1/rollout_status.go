@@ -225,6 +225,20 @@ type RolloutState struct {
 	// +listType=atomic
 	Configuration []string `json:"configuration,omitempty"`
 
+	// Asked is what the traffic of the release under way was last asked to be.
+	// +optional
+	Asked *AskedTraffic `json:"asked,omitempty"`
+
+	// Contest is what another writer makes of the traffic of the release under way; absent when there was none of late.
+	// +optional
+	Contest *Contest `json:"contest,omitempty"`
+
+	// Round counts how often the gates of this attempt had to begin again, because another writer had changed the traffic
+	// that they measured. The names of AnalysisRuns have it after the first time.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Round int32 `json:"round,omitempty"`
+
 	// Reason is why the machine retreats, has aborted, or rolls back without steps: one word.
 	// +optional
 	Reason string `json:"reason,omitempty"`

@@ -181,14 +181,19 @@ func (l *living) readAnalyses(ctx context.Context) error {
 	l.found.Left = map[string]time.Duration{}
 	for i := range b.analysisRuns.Items {
 		run := &b.analysisRuns.Items[i]
-		if run.Name != revision.AnalysisRunName(l.rollout.Name, s.State.Candidate, s.State.Attempt, run.Spec.Gate) {
+		round, current := revision.Round(run.Name, s.State.Round, func(round int32) string {
+			return revision.AnalysisRunName(l.rollout.Name, s.State.Candidate, s.State.Attempt, round, run.Spec.Gate)
+		})
+		if !current {
 			continue
 		}
 		s.Analyses = append(s.Analyses, planner.Analysis{
-			Name: run.Name, Gate: run.Spec.Gate, Phase: run.Status.Phase, EndedAt: run.Status.CompletedAt.Time,
+			Name: run.Name, Gate: run.Spec.Gate, Round: round, Phase: run.Status.Phase, EndedAt: run.Status.CompletedAt.Time,
 			Message: run.Status.Message,
 		})
-		l.found.Left[run.Spec.Gate] = forecast.LeastLeft(run, s.Now)
+		if round == s.State.Round {
+			l.found.Left[run.Spec.Gate] = forecast.LeastLeft(run, s.Now)
+		}
 	}
 	return nil
 }

@@ -40,6 +40,7 @@
 //	traffic.go    which Service points where and what weight the routes have: every write that moves traffic
 //	capacity.go   how many pods a weight needs
 //	scale.go      who may grow and who may shrink
+//	contest.go    what happens when somebody else writes what a release needs
 //	leaving.go    the end of a Rollout that is being deleted
 //	workload.go   the pods of the Deployment that the template comes from
 //	restart.go    replacing pods

@@ -68,6 +68,7 @@ func (p *pass) initialDeadline() {
 func (p *pass) promoting() {
 	if p.problem() {
 		p.rescale(p.step())
+		p.ease(p.step())
 		p.watchDeadline()
 		return
 	}

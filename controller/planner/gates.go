@@ -57,7 +57,7 @@ func (p *pass) analysisGate(name string) bool {
 	a, found := p.analysis(name)
 	switch {
 	case !found:
-		p.do(StartAnalysis{Gate: name, Revision: p.state.Candidate, Attempt: p.state.Attempt})
+		p.startAnalysis(name)
 		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s begins", p.position(), name)
 	case a.Phase == v1alpha1.AnalysisPassed:
 		return true
@@ -106,29 +106,36 @@ func (p *pass) startBackground() {
 		return
 	}
 	if _, found := p.analysis(GateBackground); !found {
-		p.do(StartAnalysis{Gate: GateBackground, Revision: p.state.Candidate, Attempt: p.state.Attempt})
+		p.startAnalysis(GateBackground)
 	}
+}
+
+func (p *pass) startAnalysis(gate string) {
+	p.do(StartAnalysis{Gate: gate, Revision: p.state.Candidate, Attempt: p.state.Attempt, Round: p.state.Round})
 }
 
 // stopAnalyses ends every analysis that nothing waits for any more.
 func (p *pass) stopAnalyses() {
 	for _, a := range p.Analyses {
-		if !a.Phase.Ended() && !p.wanted(a.Gate) {
+		if !a.Phase.Ended() && !p.wanted(a) {
 			p.do(StopAnalysis{Name: a.Name})
 		}
 	}
 }
 
-func (p *pass) wanted(gate string) bool {
+func (p *pass) wanted(a Analysis) bool {
+	if a.Round != p.state.Round {
+		return false
+	}
 	switch p.state.Stage {
 	case v1alpha1.StagePromoting:
-		return gate == GateBackground
+		return a.Gate == GateBackground
 	case v1alpha1.StageStepping:
-		if gate == GateBackground {
+		if a.Gate == GateBackground {
 			return true
 		}
 		for _, g := range p.step().Gates {
-			if g.Kind == AnalysisGate && g.Name == gate {
+			if g.Kind == AnalysisGate && g.Name == a.Gate {
 				return true
 			}
 		}

@@ -20,6 +20,8 @@ type pass struct {
 	broken bool
 	// refused is the problem of a write that was refused in this very pass; nil when there is none.
 	refused *Problem
+	// contested says that another writer holds the release.
+	contested bool
 }
 
 // Next decides what to do now. It never assumes that a write has worked: it advances only when a later snapshot shows
@@ -46,6 +48,9 @@ func next(s Snapshot, refused *Problem) Plan {
 	// same after a crash.
 	if p.transition() {
 		p.wakeAt(p.Now)
+		return p.finish()
+	}
+	if p.contest() {
 		return p.finish()
 	}
 	p.act()
@@ -120,6 +125,7 @@ func (p *pass) finish() Plan {
 		p.why(v1alpha1.ReasonSettling, "the rollout %s", p.situation())
 	}
 	p.tellOfRefusal()
+	p.remember()
 	p.plan.State = p.state
 	p.rememberWorkload()
 	p.plan.Weight = p.shownWeight()

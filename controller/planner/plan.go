@@ -133,6 +133,8 @@ type StartAnalysis struct {
 	Revision string
 	// Attempt tells releases of the same revision apart.
 	Attempt int32
+	// Round tells apart what is measured again.
+	Round int32
 }
 
 // StopAnalysis asks an AnalysisRun to end without a verdict.

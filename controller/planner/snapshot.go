@@ -93,6 +93,8 @@ type Service struct {
 	Endpoints []Endpoints
 	// Foreign is the number of ready endpoints that belong to no revision of the Rollout.
 	Foreign int32
+	// By is the field manager that wrote the selector last, when that was not ours; empty when it was, or when nobody knows.
+	By string
 }
 
 // Endpoints counts the ready endpoints of one revision.
@@ -110,6 +112,8 @@ type Route struct {
 	Weight int32
 	// Accepted says that every parent gateway has reported the route Accepted and ResolvedRefs at its generation.
 	Accepted bool
+	// Hands say who last wrote each route, in their order.
+	Hands []Hand
 }
 
 // WeightUnknown is the weight of routes that are missing or that disagree.
@@ -124,6 +128,8 @@ type Analysis struct {
 	Name string
 	// Gate says what it is for.
 	Gate string
+	// Round is State.Round when it began: one of an earlier round has measured another split, and decides nothing.
+	Round int32
 	// Phase is its verdict, or that there is none yet.
 	Phase v1alpha1.AnalysisPhase
 	// EndedAt is when it ended; zero while it runs.
@@ -165,10 +171,10 @@ func (s *Snapshot) exists(hash string) bool {
 	return false
 }
 
-// analysis returns the AnalysisRun of a gate, if it exists.
-func (s *Snapshot) analysis(gate string) (Analysis, bool) {
-	for _, a := range s.Analyses {
-		if a.Gate == gate {
+// analysis returns the AnalysisRun of a gate in this round, if it exists.
+func (p *pass) analysis(gate string) (Analysis, bool) {
+	for _, a := range p.Analyses {
+		if a.Gate == gate && a.Round == p.state.Round {
 			return a, true
 		}
 	}

@@ -57,6 +57,9 @@ func analyses(old v1alpha1.RolloutStatus, s Snapshot) []v1alpha1.AnalysisStatus 
 	}
 	var out []v1alpha1.AnalysisStatus
 	for _, a := range s.Analyses {
+		if again(s.Analyses, a) {
+			continue
+		}
 		out = append(out, v1alpha1.AnalysisStatus{Name: a.Name, Gate: a.Gate, Phase: a.Phase, Message: a.Message})
 	}
 	return out

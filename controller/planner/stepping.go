@@ -68,7 +68,7 @@ func (p *pass) watchRelease() {
 		return
 	}
 	for _, a := range p.Analyses {
-		if a.Phase == v1alpha1.AnalysisFailed {
+		if a.Phase == v1alpha1.AnalysisFailed && a.Round == p.state.Round {
 			p.retreat(v1alpha1.ReasonAnalysisFailed, fmt.Sprintf("analysis %s failed at %s: %s", a.Gate, p.position(), a.Message))
 			return
 		}
@@ -97,9 +97,9 @@ func (p *pass) missing() string {
 }
 
 // watchDeadline keeps the time since the release last made progress. Only waiting for pods and traffic counts; while
-// the spec holds the release, time stands still.
+// the spec or another writer holds the release, time stands still.
 func (p *pass) watchDeadline() {
-	if p.Spec.Paused {
+	if p.Spec.Paused || p.contested {
 		p.state.ProgressAt = metav1.MicroTime{}
 		return
 	}
@@ -128,6 +128,7 @@ func (p *pass) deadlinePassed() bool {
 func (p *pass) reach(step Step) bool {
 	if p.problem() {
 		p.rescale(step)
+		p.ease(step)
 		return false
 	}
 	switch p.Spec.Mode {

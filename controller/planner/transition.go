@@ -154,7 +154,7 @@ func (p *pass) rest() {
 	p.state.EndpointsAt, p.state.GatesAt = metav1.MicroTime{}, metav1.MicroTime{}
 	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
 	p.state.MostWeight, p.state.MostAvailable = 0, 0
-	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
+	p.state.PromotedAt, p.state.Full, p.state.Round = metav1.MicroTime{}, false, 0
 }
 
 // reachedStep is the step of a release for people; empty for one that has no steps.
@@ -193,6 +193,9 @@ func (p *pass) verdicts() *v1alpha1.VerdictCounts {
 	}
 	out := &v1alpha1.VerdictCounts{}
 	for _, a := range p.Analyses {
+		if again(p.Analyses, a) {
+			continue
+		}
 		switch a.Phase {
 		case v1alpha1.AnalysisPassed:
 			out.Passed++

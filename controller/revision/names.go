@@ -40,10 +40,25 @@ func TellsPods(replicaSet string) bool {
 	return len(replicaSet) <= replicaSetNameLimit
 }
 
-// AnalysisRunName is the name of the AnalysisRun of a gate of a release: <rollout>-<hash>-<attempt>-<gate>.
-func AnalysisRunName(rollout, hash string, attempt int32, gate string) string {
+// AnalysisRunName is the name of the AnalysisRun of a gate of a release: <rollout>-<hash>-<attempt>-<gate>, and after it
+// -r<round> for one that measures again.
+func AnalysisRunName(rollout, hash string, attempt, round int32, gate string) string {
 	suffix := fmt.Sprintf("-%s-%d-%s", hash, attempt, gate)
+	if round > 0 {
+		suffix += fmt.Sprintf("-r%d", round)
+	}
 	return shortened(rollout, validation.DNS1123SubdomainMaxLength-len(suffix)) + suffix
+}
+
+// Round is the round of an AnalysisRun by its name, given the names of all rounds of its gate up to the latest. It is false
+// for one of another release.
+func Round(run string, latest int32, name func(round int32) string) (int32, bool) {
+	for round := latest; round >= 0; round-- {
+		if run == name(round) {
+			return round, true
+		}
+	}
+	return 0, false
 }
 
 // CopyName is the name of the copy that a Rollout makes of a ConfigMap or Secret: <name>-<rollout>-<hash of the content>.

@@ -69,13 +69,16 @@ func TestReplicaSetOfPodOfAStranger(t *testing.T) {
 }
 
 func TestAnalysisRunName(t *testing.T) {
-	if got, want := AnalysisRunName("web", "5d8c7b9f6z", 2, "step-1"), "web-5d8c7b9f6z-2-step-1"; got != want {
+	if got, want := AnalysisRunName("web", "5d8c7b9f6z", 2, 0, "step-1"), "web-5d8c7b9f6z-2-step-1"; got != want {
+		t.Errorf("AnalysisRunName = %q, want %q", got, want)
+	}
+	if got, want := AnalysisRunName("web", "5d8c7b9f6z", 2, 3, "step-1"), "web-5d8c7b9f6z-2-step-1-r3"; got != want {
 		t.Errorf("AnalysisRunName = %q, want %q", got, want)
 	}
 	seen := map[string]string{}
 	for length := 200; length <= 253; length++ {
 		rollout := strings.Repeat("a", length)
-		got := AnalysisRunName(rollout, "5d8c7b9f6z", 12, "post-promotion")
+		got := AnalysisRunName(rollout, "5d8c7b9f6z", 12, 1, "post-promotion")
 		if problems := validation.IsDNS1123Subdomain(got); len(problems) > 0 {
 			t.Errorf("%q is no name: %v", got, problems)
 		}

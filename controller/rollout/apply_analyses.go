@@ -36,7 +36,7 @@ func (r *Reconciler) startAnalysis(ctx context.Context, w *world, a planner.Star
 	run := &v1alpha1.AnalysisRun{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: w.rollout.Namespace,
-			Name:      revision.AnalysisRunName(w.rollout.Name, a.Revision, a.Attempt, a.Gate),
+			Name:      revision.AnalysisRunName(w.rollout.Name, a.Revision, a.Attempt, a.Round, a.Gate),
 			Labels: map[string]string{
 				v1alpha1.LabelRollout:  revision.LabelValue(w.rollout.Name),
 				v1alpha1.LabelRevision: a.Revision,

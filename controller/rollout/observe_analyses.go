@@ -64,14 +64,19 @@ func (r *Reconciler) observeAnalyses(ctx context.Context, w *world) error {
 	})
 	state := w.snapshot.State
 	for _, run := range w.runs {
-		if run.Name == revision.AnalysisRunName(w.rollout.Name, state.Candidate, state.Attempt, run.Spec.Gate) {
+		round, current := revision.Round(run.Name, state.Round, func(round int32) string {
+			return revision.AnalysisRunName(w.rollout.Name, state.Candidate, state.Attempt, round, run.Spec.Gate)
+		})
+		if current {
 			w.snapshot.Analyses = append(w.snapshot.Analyses, planner.Analysis{
-				Name: run.Name, Gate: run.Spec.Gate, Phase: run.Status.Phase, EndedAt: run.Status.CompletedAt.Time,
+				Name: run.Name, Gate: run.Spec.Gate, Round: round, Phase: run.Status.Phase, EndedAt: run.Status.CompletedAt.Time,
 				Message: run.Status.Message,
 			})
 		}
 	}
-	slices.SortFunc(w.snapshot.Analyses, func(a, b planner.Analysis) int { return cmp.Compare(a.Gate, b.Gate) })
+	slices.SortFunc(w.snapshot.Analyses, func(a, b planner.Analysis) int {
+		return cmp.Or(cmp.Compare(a.Gate, b.Gate), cmp.Compare(a.Round, b.Round))
+	})
 	return r.tryGates(ctx, w)
 }
 

@@ -78,6 +78,7 @@ func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 		w.target.Routes = observed.Routes
 	}
 	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted}
+	w.snapshot.Route.Hands = hands(observed.Writers)
 	for _, p := range observed.Problems {
 		w.problem(p.Reason, p.Field, p.Message)
 	}

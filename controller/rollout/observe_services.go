@@ -76,6 +76,7 @@ func (r *Reconciler) observeService(ctx context.Context, w *world, name string, 
 		return out, nil
 	}
 	out.Found, out.Revision = true, service.Spec.Selector[v1alpha1.LabelPodTemplateHash]
+	out.By = selectorWriter(service)
 	var slices discoveryv1.EndpointSliceList
 	if err := r.cache.List(ctx, &slices, client.InNamespace(w.rollout.Namespace),
 		client.MatchingFields{indexService: name}); err != nil {

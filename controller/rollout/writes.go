@@ -13,10 +13,12 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 // FieldManager is the name under which the controller writes, in the managed fields of objects.
-const FieldManager = "sluice"
+const FieldManager = trafficrouting.RestFieldManager
 
 const (
 	// staleWait is how soon a pass that found the cache behind its own writes looks again. The watch that brings the

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
@@ -42,10 +41,9 @@ func newCache(s *Server) (*Cache, error) {
 		}
 		c.transforms[gvk] = by.Transform
 	}
-	strip := cache.TransformStripManagedFields()
 	for kind := range s.tables {
 		if c.transforms[kind] == nil {
-			c.transforms[kind] = strip
+			c.transforms[kind] = rollout.KeepWriters
 		}
 		c.relist(kind)
 	}
@@ -101,7 +99,7 @@ func (c *Cache) shown(change *Change) client.Object {
 	change.shown = change.After
 	transform := c.transforms[change.Kind]
 	if transform == nil {
-		transform = cache.TransformStripManagedFields()
+		transform = rollout.KeepWriters
 	}
 	if out, err := transform(copyOf(change.After)); err == nil {
 		if obj, ok := out.(client.Object); ok {

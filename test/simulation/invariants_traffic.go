@@ -348,6 +348,7 @@ func withoutWeights(route *unstructured.Unstructured, standby string) map[string
 	out := route.DeepCopy()
 	out.SetResourceVersion("")
 	out.SetGeneration(0)
+	out.SetManagedFields(nil)
 	delete(out.Object, "status")
 	rules, _, _ := unstructured.NestedSlice(out.Object, "spec", "rules")
 	for _, r := range rules {

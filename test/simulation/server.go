@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -219,21 +221,25 @@ func keepSystem(obj, present client.Object) {
 	obj.GetObjectKind().SetGroupVersionKind(present.GetObjectKind().GroupVersionKind())
 }
 
-// own notes who last wrote the selector of a Service: of all managed fields the only ones that somebody asks for.
+// own notes who last wrote the selector of a Service, or the rules of a route: of all managed fields the only ones that
+// somebody asks for.
 func own(w Write, before, after client.Object) {
-	service, ok := after.(*corev1.Service)
-	if !ok {
-		return
+	switch object := after.(type) {
+	case *corev1.Service:
+		if old, ok := before.(*corev1.Service); !ok || !labels.Equals(old.Spec.Selector, object.Spec.Selector) {
+			object.SetManagedFields(ownedBy(w, `{"f:spec":{"f:selector":{}}}`))
+		}
+	case *unstructured.Unstructured:
+		if before == nil || specDiffers(before, after) {
+			object.SetManagedFields(ownedBy(w, `{"f:spec":{"f:rules":{}}}`))
+		}
 	}
-	if old, ok := before.(*corev1.Service); ok && labels.Equals(old.Spec.Selector, service.Spec.Selector) {
-		return
-	}
-	manager := w.Manager
-	if manager == "" {
-		manager = w.By
-	}
-	service.ManagedFields = []metav1.ManagedFieldsEntry{{
-		Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", FieldsType: "FieldsV1",
-		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:selector":{}}}`),
+}
+
+// ownedBy are managed fields of one writer.
+func ownedBy(w Write, fields string) []metav1.ManagedFieldsEntry {
+	return []metav1.ManagedFieldsEntry{{
+		Manager: cmp.Or(w.Manager, w.By), Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", FieldsType: "FieldsV1",
+		FieldsV1: metav1.NewFieldsV1(fields),
 	}}
 }

@@ -292,7 +292,7 @@ func need(replicas, share int32) int32 {
 func (w *World) runOf(t *truth, gate string) *v1alpha1.AnalysisRun {
 	st := t.rollout.Status.State
 	return lookup[*v1alpha1.AnalysisRun](w.Server, kindAnalysisRun(), types.NamespacedName{
-		Namespace: t.rollout.Namespace, Name: revision.AnalysisRunName(t.rollout.Name, st.Candidate, st.Attempt, gate),
+		Namespace: t.rollout.Namespace, Name: revision.AnalysisRunName(t.rollout.Name, st.Candidate, st.Attempt, st.Round, gate),
 	})
 }
 

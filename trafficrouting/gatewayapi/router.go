@@ -20,9 +20,9 @@ import (
 
 const (
 	// FieldManager owns the rules of a route while the standby Service has a share of its traffic.
-	FieldManager = "sluice-traffic"
+	FieldManager = trafficrouting.FieldManager
 	// RestFieldManager owns them once all traffic is back on the active Service.
-	RestFieldManager = "sluice"
+	RestFieldManager = trafficrouting.RestFieldManager
 )
 
 // Router writes weights on the Gateway API routes that a Target names. It keeps nothing between calls.
@@ -58,6 +58,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
 		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
+		out.Writers = append(out.Writers, one.Writers...)
 		for _, p := range one.Problems {
 			p.Field, p.Message = ref.Field, fmt.Sprintf("%s: %s", ref, p.Message)
 			out.Problems = append(out.Problems, p)
@@ -75,6 +76,7 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 		problems, err := mend(err)
 		return trafficrouting.Observed{
 			Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{ref}, Problems: problems,
+			Writers: []trafficrouting.Writer{{Route: ref.String(), Weight: trafficrouting.WeightUnknown}},
 		}, err
 	}
 	if ref.UID != route.GetUID() { // another one of the name
@@ -86,6 +88,9 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	out.Weight, err = Weight(route, splitOf(t, ref))
 	out.Attached = Names(route, splitOf(t, ref))
 	out.Accepted, refusal = Accepted(route)
+	out.Writers = []trafficrouting.Writer{{
+		Route: ref.String(), Weight: out.Weight, Manager: trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"),
+	}}
 	for _, err := range []error{err, refusal} {
 		problem, err := mend(err)
 		if err != nil {

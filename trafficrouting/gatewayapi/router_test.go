@@ -157,7 +157,7 @@ func TestProblemsOfReading(t *testing.T) {
 			}
 			want := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: target.Routes, Problems: []trafficrouting.Problem{{
 				Reason: reason, Field: "spec.traffic.gatewayAPI.routes[0]", Message: tc.wantMsg,
-			}}}
+			}}, Writers: []trafficrouting.Writer{{Route: target.Routes[0].String(), Weight: trafficrouting.WeightUnknown}}}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("observed (-want +got):\n%s", diff)
 			}

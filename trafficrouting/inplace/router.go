@@ -72,6 +72,8 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		}
 		out := trafficrouting.Observed{Accepted: true, Versions: []string{object.GetResourceVersion()}}
 		out.Weight, out.Attached, err = Weight(r.definition, object, splitOf(t, route, 0))
+		// Who wrote a part of the spec that we do not write is no matter: the weight tells whether it was changed.
+		out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(object.GetManagedFields(), "f:spec"))
 		out.Problems, err = trafficrouting.Mend(err)
 		return out, err
 	})

@@ -18,7 +18,7 @@ func (v *view) moves() string {
 		return v.whenLeaving()
 	case v.state.Stage == v1alpha1.StageAborted:
 		return v.whenAborted()
-	case v.stalled() && reason != v1alpha1.ReasonProgressDeadlineExceeded:
+	case v.stalled() && reason != v1alpha1.ReasonProgressDeadlineExceeded && reason != v1alpha1.ReasonTrafficContested:
 		return v.whenBroken()
 	}
 	if say, known := cures()[reason]; known {
@@ -63,6 +63,8 @@ func cures() map[string]func(*view) string {
 		v1alpha1.ReasonRouteWithoutBackend:      broken,
 		v1alpha1.ReasonRouteUnusable:            broken,
 		v1alpha1.ReasonRouteNotAccepted:         broken,
+		v1alpha1.ReasonTrafficReverted:          byItself,
+		v1alpha1.ReasonTrafficContested:         (*view).whenContested,
 		v1alpha1.ReasonTemplateNotFound:         broken,
 		v1alpha1.ReasonTemplateInvalid:          broken,
 		v1alpha1.ReasonConfigurationNotFound:    broken,
@@ -258,6 +260,12 @@ func (v *view) whenAborted() string {
 func (v *view) broken() bool {
 	_, reason := v.condition(v1alpha1.ConditionReady)
 	return reason != "" && reason != v.state.Reason && reason != v1alpha1.ReasonStableLost
+}
+
+// whenContested is for a release that another writer holds.
+func (v *view) whenContested() string {
+	return fmt.Sprintf("It goes on by itself as soon as that is as it was, or when it is put back again; no deadline runs until then, and %s "+
+		"sends all traffic back to %s. \"kubectl get --show-managed-fields\" shows who writes it.", v.verb("abort"), v.state.Stable)
 }
 
 // whenBroken is for what a person must mend.

@@ -143,6 +143,8 @@ func looks() map[string]Look {
 	add("pods, late", stage(stepping, progress(11*time.Minute)), says(progressing, v1alpha1.ReasonWaitingForPods, "step 1/2: 0 of 1 pod of v2 are available"))
 	add("endpoints", stage(stepping, progress(time.Second)), says(progressing, v1alpha1.ReasonWaitingForEndpoints, "step 1/2: service web-standby has 0 of 1 ready endpoints of v2, and 4 of other pods"))
 	add("route", stage(stepping, progress(time.Second)), says(progressing, v1alpha1.ReasonWaitingForRoute, "step 1/2: weight 20% waits for every gateway to accept the route"))
+	add("reverted", stage(stepping), says(progressing, v1alpha1.ReasonTrafficReverted, "step 1/2: HTTPRoute shop/web: the weight 20% was changed to 0% by argocd-controller; it is put back, and gates begin again"))
+	add("contested", stage(stepping), says(degraded, v1alpha1.ReasonTrafficContested, "HTTPRoute shop/web: the weight 20% was changed to 0%, 6 times in 2m, by argocd-controller: tell it to leave that alone while a release runs, as docs/gitops.md says, or abort the release; it is put back again at 2026-08-20T12:10:00Z"))
 	add("settling", stage(stepping), says(progressing, v1alpha1.ReasonSettling, "step 1/2: weight 20% is in place; gateways are given 2s"))
 	add("pause", stage(stepping, gates(time.Minute)), says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
 	measured("pause and analysis", stage(stepping, gates(time.Minute)), measuring(v1alpha1.AnalysisRunning), background, says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
