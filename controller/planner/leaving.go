@@ -114,6 +114,9 @@ func (p *pass) othersLeave() bool {
 	if p.Active.ready(p.state.Stable) < p.one() {
 		return false
 	}
+	if p.Spec.Mode != Ratio && !p.watched() {
+		return false // gateways may still send requests to them
+	}
 	left := int32(0)
 	for _, r := range p.Revisions {
 		if r.Hash == p.state.Stable {

@@ -86,3 +86,17 @@ func TestTheStandbyServiceWaitsForGateways(t *testing.T) {
 		t.Errorf("then it does %q", got)
 	}
 }
+
+// Before a Rollout goes, the candidate keeps its pods until gateways have had time to hear that it has no weight, by our own
+// clock.
+func TestALeavingRolloutWaitsForGateways(t *testing.T) {
+	s := canary()
+	s.Route.Weight, s.Leaving, s.Since = 0, &Leaving{Since: noon(), Orphan: true}, noon().Add(-time.Second)
+	if got := Next(s).String(); got != "" {
+		t.Errorf("it does %q", got)
+	}
+	s.Since = noon().Add(-2 * time.Second)
+	if got := Next(s).String(); got != "scale v2 to 0 pods" {
+		t.Errorf("then it does %q", got)
+	}
+}

@@ -139,6 +139,21 @@ func conditionsOfPods() []form[Condition] {
 			})
 			return fmt.Sprintf("%v of %v are still there", left, now.Pods[g.word(0)]), len(left) == 0 && len(now.Pods[g.word(0)]) > 0
 		}),
+		looked("pods that read <word> <count>", "ready pods whose ConfigMap says the word", func(g gaps, now, _ Picture) (string, bool) {
+			return fmt.Sprint(now.Reads), now.Reads[g.word(0)] == int(g.number(1))
+		}),
+		looked("pods lack nothing", "the ConfigMap that each pod reads is there", func(_ gaps, now, _ Picture) (string, bool) {
+			return fmt.Sprintf("%v lack theirs", now.Lacking), len(now.Lacking) == 0
+		}),
+		looked("copies <count>", "copies of the ConfigMap", func(g gaps, now, _ Picture) (string, bool) {
+			return fmt.Sprint(now.Copies), now.Copies == int(g.number(0))
+		}),
+		looked("revisions are apart", "every ReplicaSet keeps its pods away from those of others", func(_ gaps, now, _ Picture) (string, bool) {
+			return fmt.Sprint(now.Apart), now.Apart
+		}),
+		looked("Deployment asks for <count>", "its replicas", func(g gaps, now, _ Picture) (string, bool) {
+			return fmt.Sprint(now.Deployed), now.Deployed == g.number(0)
+		}),
 		byVersion("pods", "pods by version, but for those being deleted: `pods v1 3 v2 1`, `pods none`", func(p Picture) map[string]float64 {
 			out := map[string]float64{}
 			for version, names := range p.Pods {

@@ -110,6 +110,8 @@ func accidents() []form[Line] {
 		pods("pods of <version> become ready", "after all, those that are there too", NeedPods, Ready),
 		pods("a pod of <version> dies", "one of its pods is deleted", "", KillOne),
 		pods("all pods of <version> die", "all of them are deleted", "", KillAll),
+		simple("delete Rollout without its pods", "as kubectl does with --cascade=orphan", "", Abandon),
+		plain("ConfigMap says <word>", "its content changes", "", func(g gaps) Event { return Event{Kind: Say, Word: g.word(0)} }),
 		existence("delete <object>", "somebody deletes it", Delete),
 		existence("create <object>", "somebody makes it as it was", Create),
 		plain("somebody writes weight <percent>", "into the route, for the standby Service", "", func(g gaps) Event {

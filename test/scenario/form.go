@@ -70,6 +70,7 @@ func gapKinds() map[string]gap {
 		"<type>":     {`Ready|Reconciling|Stalled|Available`, "Ready, Reconciling, Stalled or Available"},
 		"<truth>":    {`True|False`, "True or False"},
 		"<reason>":   {`[A-Z][A-Za-z]+`, "a reason such as AwaitingPromotion"},
+		"<when>":     {`OnSuccess|Progressively`, "OnSuccess or Progressively"},
 		"<word>":     {`[a-z]+`, "a word"},
 		"<text>":     {`.+`, "words between quotation marks"},
 	}

@@ -102,9 +102,12 @@ func (p *parser) comment(text string) {
 
 // set reads a line of the set-up.
 func (p *parser) set(words []string) error {
-	set, _, err := read(settings(), words)
+	set, need, err := read(settings(), words)
 	if err != nil {
 		return err
+	}
+	if need != "" {
+		p.needs[need] = true
 	}
 	return set(&p.out.Spec)
 }

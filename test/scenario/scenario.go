@@ -13,6 +13,12 @@ const Name = "web"
 // Template is the name of the AnalysisTemplate of every scenario.
 const Template = "verdict"
 
+// ConfigMap is the name of the ConfigMap that pods read, and Word the key of what it says.
+const (
+	ConfigMap = "web-config"
+	Word      = "word"
+)
+
 // Scenario is one file.
 type Scenario struct {
 	// Name is the name of the file without its ending.
@@ -41,13 +47,15 @@ const (
 	NeedGateway Need = "gateway"
 	// NeedController is a controller that the scenario may stop and start.
 	NeedController Need = "controller"
+	// NeedDeployments are Deployments that have pods.
+	NeedDeployments Need = "deployments"
 	// NeedValidation is an API server that refuses a pod template that is wrong.
 	NeedValidation Need = "validation"
 )
 
 // AllNeeds are all of them.
 func AllNeeds() []Need {
-	return []Need{NeedClock, NeedVerdicts, NeedPods, NeedGateway, NeedController, NeedValidation}
+	return []Need{NeedClock, NeedVerdicts, NeedPods, NeedGateway, NeedController, NeedDeployments, NeedValidation}
 }
 
 // Line is one sentence of the story.
@@ -136,6 +144,10 @@ const (
 	Repoint EventKind = "repoint"
 	// Resize gives Object, a ReplicaSet, Number pods.
 	Resize EventKind = "resize"
+	// Say lets the ConfigMap say Word.
+	Say EventKind = "say"
+	// Abandon deletes the Rollout and leaves its pods.
+	Abandon EventKind = "abandon"
 	// Occupy makes a stranger's ReplicaSet with the name that the one of Version would get.
 	Occupy EventKind = "occupy"
 
@@ -165,6 +177,8 @@ type Event struct {
 	Object  Object
 	Phase   v1alpha1.AnalysisPhase
 	Spec    v1alpha1.RolloutSpec
+	// Word is what a ConfigMap says from here on.
+	Word string
 }
 
 // ObjectKind is a kind of object that a scenario names.
@@ -229,6 +243,14 @@ type Picture struct {
 	// their ready endpoints. Lost is the share that reaches no ready pod.
 	Traffic map[string]float64
 	Lost    float64
+	// Reads counts the ready pods by the word that the ConfigMap which they read says; Lacking are pods without theirs.
+	Reads   map[string]int
+	Lacking []string
+	// Copies is the number of copies of the ConfigMap.
+	Copies int
+	// Apart says that every ReplicaSet keeps its pods from those of others, and Deployed how many pods the Deployment asks for.
+	Apart    bool
+	Deployed int32
 	// History are the releases that have ended, newest first.
 	History []Ended
 	// Command is the answer to the last command; empty before the first.

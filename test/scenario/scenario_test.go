@@ -92,7 +92,7 @@ func TestEveryWordIsListed(t *testing.T) {
 	kinds := gapKinds()
 	for _, name := range []string{
 		"<version>", "<count>", "<percent>", "<limit>", "<duration>", "<step>", "<strategy>", "<action>", "<phase>",
-		"<verdict>", "<gate>", "<type>", "<truth>", "<reason>", "<word>", "<text>",
+		"<verdict>", "<gate>", "<type>", "<truth>", "<reason>", "<when>", "<word>", "<text>",
 	} {
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, kinds[name].write)
 		delete(kinds, name)

@@ -94,6 +94,27 @@ func settingsOfAll() []form[setting] {
 		sure("template of a Deployment", "the Rollout has no template and names a Deployment of no pods that has it", func(spec *v1alpha1.RolloutSpec, _ gaps) {
 			spec.WorkloadRef = &v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: Name}
 		}),
+		{
+			words: "template of a Deployment whose pods go <when>", need: NeedDeployments,
+			about: "the Deployment has as many pods as replicas says, and loses them to the Rollout",
+			make: func(g gaps) (setting, error) {
+				return func(spec *v1alpha1.RolloutSpec) error {
+					spec.WorkloadRef = &v1alpha1.WorkloadReference{
+						APIVersion: "apps/v1", Kind: "Deployment", Name: Name, ScaleDown: v1alpha1.WorkloadScaleDown(g.word(0)),
+					}
+					return nil
+				}, nil
+			},
+		},
+		sure("track ConfigMap", "pods read a ConfigMap, whose change is a release", func(spec *v1alpha1.RolloutSpec, _ gaps) {
+			track(spec, v1alpha1.ConfigurationChangeRelease)
+		}),
+		sure("restart for ConfigMap", "pods read a ConfigMap, whose change restarts them", func(spec *v1alpha1.RolloutSpec, _ gaps) {
+			track(spec, v1alpha1.ConfigurationChangeRestart)
+		}),
+		sure("revisions apart", "pods of a revision stay away from the nodes of others", func(spec *v1alpha1.RolloutSpec, _ gaps) {
+			spec.AntiAffinity = &v1alpha1.AntiAffinity{}
+		}),
 		sure("rollback window <count>", "how many revisions back a release needs no steps", func(spec *v1alpha1.RolloutSpec, g gaps) {
 			spec.RollbackWindow = &v1alpha1.RollbackWindow{Revisions: g.number(0)}
 		}),
@@ -117,6 +138,10 @@ func settingsOfAll() []form[setting] {
 			return func(spec *v1alpha1.RolloutSpec) error { return setScaleDownDelay(&spec.Strategy, g.duration()) }, nil
 		}},
 	}
+}
+
+func track(spec *v1alpha1.RolloutSpec, onChange v1alpha1.ConfigurationChange) {
+	spec.Configuration = &v1alpha1.Configuration{ConfigMaps: []v1alpha1.ConfigurationReference{{Name: ConfigMap, OnChange: onChange}}}
 }
 
 // setStrategy replaces the strategy, and with it what shares the traffic.

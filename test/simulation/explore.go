@@ -96,7 +96,7 @@ func (r *Report) String() string {
 	for _, class := range Classes() {
 		classes = append(classes, fmt.Sprintf("%s %d", class, r.Faults[class]))
 	}
-	return fmt.Sprintf("%d stories, %d runs (%s), %d passes, %d writes, %d checks, %d violations, %d ends that differ, %d stuck",
+	return fmt.Sprintf("%d stories, %d worlds (%s), %d passes, %d writes, %d checks, %d violations, %d ends that differ, %d stuck",
 		r.Stories, r.Runs, strings.Join(classes, ", "), r.Passes, r.Writes, r.Checks, r.Violations, r.Differences, r.Stuck)
 }
 

@@ -51,6 +51,10 @@ func finds() []find {
 			"the oracle forbade the way from one aborted version over another to a stable that had nothing to lose",
 		},
 		{
+			"rollout-deleted-without-its-pods", "line 11", "all writes of the kind refused for a minute, a webhook is away", "", 0,
+			"the same with a deletion: the candidate lost its pods before gateways had heard",
+		},
+		{
 			"workload-returns", "line 12", "the template of stable", "", 0,
 			"the oracle wrote a template into a Rollout that has none",
 		},

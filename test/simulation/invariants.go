@@ -140,7 +140,8 @@ func controlInvariants() []Invariant {
 	return []Invariant{
 		{
 			Name: "QUIET", rest: atPeace,
-			Sentence: "at rest, two resyncs and a start of the controller write nothing and ask the API server nothing",
+			Sentence: "at rest, two resyncs and a start of the controller write nothing and ask the API server nothing, but for the content " +
+				"of a ConfigMap that is tracked",
 		},
 		{
 			Name: "NO-OSC", write: noOscillation,

@@ -158,7 +158,7 @@ func (s *Story) Tell(kit *Kit, changes ...func(*World)) (*World, Result) {
 // cure is what a person does in the end: everything is allowed to go on, and enough time passes.
 func (w *World) cure(key types.NamespacedName) error {
 	if w.Rollout(key) == nil {
-		return nil
+		return w.Rest(horizon)
 	}
 	w.Pause(key, false)
 	for range 3 {

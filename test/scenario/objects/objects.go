@@ -126,6 +126,8 @@ func (w *World) writes() map[scenario.EventKind]func(context.Context, scenario.E
 		scenario.Repoint:      w.repoint,
 		scenario.Resize:       w.resize,
 		scenario.Occupy:       w.occupy,
+		scenario.Say:          w.say,
+		scenario.Abandon:      w.abandon,
 	}
 }
 
@@ -169,10 +171,8 @@ func (w *World) release(ctx context.Context, e scenario.Event) error {
 	if e.Kind == scenario.ReleaseWrong {
 		made.Spec.Template.Raw = bytes.Replace(made.Spec.Template.Raw, []byte(`"containers":[{"name":"`), []byte(`"containers":[{"name":"Not A Name `), 1)
 	}
-	if e.Spec.WorkloadRef != nil {
-		if err := w.deploy(ctx, made); err != nil {
-			return err
-		}
+	if err := w.provide(ctx, made, e.Spec); err != nil {
+		return err
 	}
 	err := w.edit(ctx, func(r *v1alpha1.Rollout) {
 		if e.Spec.WorkloadRef == nil {
@@ -187,8 +187,26 @@ func (w *World) release(ctx context.Context, e scenario.Event) error {
 	return w.client.Create(ctx, made)
 }
 
-// deploy writes the template of a Rollout into a Deployment of no pods.
-func (w *World) deploy(ctx context.Context, made *v1alpha1.Rollout) error {
+// provide makes what a Rollout reads: the ConfigMap, and the Deployment that has its template. A Deployment whose pods are to
+// go has as many as the Rollout is to have, and another one none.
+func (w *World) provide(ctx context.Context, made *v1alpha1.Rollout, spec v1alpha1.RolloutSpec) error {
+	if spec.Configuration != nil {
+		if err := w.configure(ctx, made); err != nil {
+			return err
+		}
+	}
+	if spec.WorkloadRef == nil {
+		return nil
+	}
+	pods := int32(0)
+	if spec.WorkloadRef.ScaleDown != "" {
+		pods = ptr.Deref(spec.Replicas, 1)
+	}
+	return w.deploy(ctx, made, pods)
+}
+
+// deploy writes the template of a Rollout into a Deployment.
+func (w *World) deploy(ctx context.Context, made *v1alpha1.Rollout, pods int32) error {
 	template, err := made.PodTemplate()
 	if err != nil {
 		return err
@@ -199,7 +217,7 @@ func (w *World) deploy(ctx context.Context, made *v1alpha1.Rollout) error {
 	}
 	return w.client.Create(ctx, &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: scenario.Name},
-		Spec:       appsv1.DeploymentSpec{Replicas: ptr.To[int32](0), Selector: made.Spec.Selector, Template: *template},
+		Spec:       appsv1.DeploymentSpec{Replicas: &pods, Selector: made.Spec.Selector, Template: *template},
 	})
 }
 

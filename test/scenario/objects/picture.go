@@ -30,6 +30,8 @@ type seen struct {
 	endpoints  []discoveryv1.EndpointSlice
 	runs       []v1alpha1.AnalysisRun
 	templates  []v1alpha1.AnalysisTemplate
+	// configMaps are those of a Rollout that tracks one, or that had it.
+	configMaps []corev1.ConfigMap
 }
 
 // Picture reads what can be seen. It takes several requests: where others write at the same time, two pictures that are
@@ -55,7 +57,11 @@ func (w *World) Picture(ctx context.Context) (scenario.Picture, error) {
 	p.Roles = w.roles(s.pods)
 	if s.rollout != nil {
 		w.readStatus(s, &p)
-		p.Analyses = s.analyses()
+		p.Analyses, p.Apart = s.analyses(), s.apart()
+	}
+	s.readConfiguration(&p)
+	if s.deployment != nil {
+		p.Deployed = ptr.Deref(s.deployment.Spec.Replicas, 1)
 	}
 	s.traffic(&p)
 	p.Objects = s.objects(w.make.Version)
@@ -83,15 +89,28 @@ func (w *World) see(ctx context.Context) (s seen, err error) {
 		rollout: first(rollouts.Items, func(r *v1alpha1.Rollout) bool { return r.Name == scenario.Name }),
 		route:   first(routes.Items, func(r *gatewayv1.HTTPRoute) bool { return r.Name == scenario.Name }),
 	}
-	if s.rollout != nil && s.rollout.Spec.WorkloadRef != nil {
+	if s.rollout == nil || s.rollout.Spec.WorkloadRef != nil {
 		deployments := &appsv1.DeploymentList{}
 		if err := w.client.List(ctx, deployments, client.InNamespace(w.namespace)); err != nil {
 			return seen{}, err
 		}
 		s.deployment = first(deployments.Items, func(d *appsv1.Deployment) bool { return d.Name == scenario.Name })
 	}
-	s.pods, err = w.pods(ctx)
-	return s, err
+	if s.pods, err = w.pods(ctx); err != nil {
+		return s, err
+	}
+	return s, w.seeConfiguration(ctx, &s)
+}
+
+// seeConfiguration reads the ConfigMaps when there is a pod that reads one.
+func (w *World) seeConfiguration(ctx context.Context, s *seen) error {
+	if !slices.ContainsFunc(s.pods, func(pod corev1.Pod) bool { return len(pod.Spec.Containers[0].EnvFrom) > 0 }) {
+		return nil
+	}
+	var list corev1.ConfigMapList
+	err := w.client.List(ctx, &list, client.InNamespace(w.namespace))
+	s.configMaps = list.Items
+	return err
 }
 
 // first returns the first item that is meant; nil when none is.
