@@ -58,6 +58,13 @@ type Target struct {
 	Namespace string
 	// Routes in the order in which the spec names them.
 	Routes []Route
+	// Selectors pick further routes.
+	Selectors []Selector
+	// Known are routes that something is remembered of: those above, and such as were among them.
+	Known []Route
+	// Keep says that known routes which nothing names or picks any more are taken for routes of the target as long as the
+	// standby Service has a share of them. Else they are Left.
+	Keep bool
 	// Active and Standby are the names of the two Services.
 	Active, Standby string
 	// Versions are those of an Observed from which a weight was decided, so that Apply writes onto these alone: a leader
@@ -88,6 +95,18 @@ type Route struct {
 // String names the object as a person would look for it.
 func (r Route) String() string { return fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name) }
 
+// Selector picks objects by their labels.
+type Selector struct {
+	// Kind and Namespace of the objects.
+	Kind, Namespace string
+	// Labels that an object must have.
+	Labels map[string]string
+	// Rules are those of each Route.
+	Rules []string
+	// Field is the path in the spec of the Rollout, "spec.traffic.gatewayAPI.selectors[0]".
+	Field string
+}
+
 // Observed is what the routes say, all taken together.
 type Observed struct {
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000. It is WeightUnknown when a route is
@@ -100,11 +119,15 @@ type Observed struct {
 	Versions []string
 	// Attached says that a route has the standby Service in a rule that names the active one.
 	Attached bool
-	// Routes are those of the target, with what is to be remembered of each before anything is written to it; nil from a
-	// router that remembers nothing.
+	// Routes are those of the target and those that its selectors pick, with what is to be remembered of each before anything
+	// is written to it; nil from a router that remembers nothing and has no selectors. A caller acts on these: Versions are in
+	// their order.
 	Routes []Route
 	// Writers say who last wrote each route, in the order of the target.
 	Writers []Writer
+	// Left are known routes that nothing names or picks any more, of which the standby Service still has a share: they are to
+	// be detached.
+	Left []Route
 	// Problems are what a person must mend, in the order of the routes.
 	Problems []Problem
 }

@@ -39,6 +39,7 @@ func (r Routers) For(namespace string, spec *v1alpha1.RolloutSpec) (Router, Targ
 	return router, Target{
 		Namespace: namespace,
 		Routes:    RoutesOf(namespace, spec),
+		Selectors: SelectorsOf(namespace, spec),
 		Active:    spec.Services.Active,
 		Standby:   spec.Services.StandbyName(),
 	}, nil
@@ -105,4 +106,19 @@ func ingressesOf(spec *v1alpha1.RolloutSpec) (out []Route, list string) {
 		return out, "alb.ingresses"
 	}
 	return nil, ""
+}
+
+// SelectorsOf are the selectors of a spec, in its order.
+func SelectorsOf(namespace string, spec *v1alpha1.RolloutSpec) []Selector {
+	if spec.Traffic == nil || spec.Traffic.GatewayAPI == nil {
+		return nil
+	}
+	var out []Selector
+	for i, s := range spec.Traffic.GatewayAPI.Selectors {
+		out = append(out, Selector{
+			Kind: s.KindOrDefault(), Namespace: namespace, Labels: s.MatchLabels, Rules: s.Rules,
+			Field: fmt.Sprintf("spec.traffic.gatewayAPI.selectors[%d]", i),
+		})
+	}
+	return out
 }

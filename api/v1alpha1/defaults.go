@@ -187,6 +187,9 @@ func (r RouteReference) KindOrDefault() string {
 	return r.Kind
 }
 
+// KindOrDefault is the kind of the routes.
+func (s RouteSelector) KindOrDefault() string { return RouteReference{Kind: s.Kind}.KindOrDefault() }
+
 // KindOrDefault is the kind of the analysis template.
 func (r AnalysisTemplateReference) KindOrDefault() string {
 	if r.Kind == "" {

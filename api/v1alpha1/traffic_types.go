@@ -43,16 +43,48 @@ type Traffic struct {
 }
 
 // GatewayAPITraffic names Gateway API routes in the namespace of the Rollout.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.routes) && size(self.routes) > 0 || has(self.selectors) && size(self.selectors) > 0",message="write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}, or their labels in selectors",fieldPath=".routes"
 type GatewayAPITraffic struct {
 	// Routes are routes with a rule that sends requests to the active Service. Only the weights of the active and the
 	// standby Service in those rules are changed.
-	// +required
-	// +kubebuilder:validation:MinItems=1
+	// +optional
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=kind
 	// +listMapKey=name
-	Routes []RouteReference `json:"routes"`
+	Routes []RouteReference `json:"routes,omitempty"`
+
+	// Selectors are labels of such routes: each route of the kind that has them, in the namespace of the Rollout, is one of
+	// the routes, as long as it has them. At most 32 routes are shared.
+	// +optional
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=atomic
+	Selectors []RouteSelector `json:"selectors,omitempty"`
+}
+
+// RouteSelector picks routes in the namespace of the Rollout by their labels.
+type RouteSelector struct {
+	// Kind of the routes. The version is the best one that the cluster serves.
+	// +optional
+	// +kubebuilder:default=HTTPRoute
+	// +kubebuilder:validation:Enum=HTTPRoute;GRPCRoute;TLSRoute;TCPRoute
+	Kind string `json:"kind,omitempty"`
+
+	// MatchLabels are labels that a route must have, all of them.
+	// +required
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=16
+	MatchLabels map[string]string `json:"matchLabels"`
+
+	// Rules are names of rules of the routes, those in spec.rules[].name. Only these are shared. When empty, every rule that
+	// sends requests to the active Service is.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=set
+	Rules []string `json:"rules,omitempty"`
 }
 
 // RouteReference names one route in the namespace of the Rollout.

@@ -208,6 +208,23 @@ func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
 	return append(errs, validateRoutes(s.Traffic, path)...)
 }
 
+// validateGatewayRoutes finds routes of the Gateway API that are named by nothing, and labels that no route can have.
+func validateGatewayRoutes(t *GatewayAPITraffic, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(t.Routes)+len(t.Selectors) == 0 {
+		errs = append(errs, field.Required(path.Child("routes"), "write the routes that send requests to the active Service, "+
+			"such as {kind: HTTPRoute, name: web}, or their labels in selectors"))
+	}
+	for i, selector := range t.Selectors {
+		at := path.Child("selectors").Index(i).Child("matchLabels")
+		if len(selector.MatchLabels) == 0 {
+			errs = append(errs, field.Required(at, "no labels would pick every route: write one that the routes have, such as app: web"))
+		}
+		errs = append(errs, metav1validation.ValidateLabels(selector.MatchLabels, at)...)
+	}
+	return errs
+}
+
 // validateRoutes finds ways of sharing traffic that name nothing to share it by.
 func validateRoutes(t *Traffic, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
@@ -216,8 +233,9 @@ func validateRoutes(t *Traffic, path *field.Path) field.ErrorList {
 			errs = append(errs, field.Required(path.Child(names[0], names[1:]...), message))
 		}
 	}
-	need(t.GatewayAPI != nil && len(t.GatewayAPI.Routes) == 0,
-		"write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}", RouterGatewayAPI, "routes")
+	if t.GatewayAPI != nil {
+		errs = append(errs, validateGatewayRoutes(t.GatewayAPI, path.Child(RouterGatewayAPI))...)
+	}
 	need(t.Istio != nil && len(t.Istio.VirtualServices) == 0,
 		"write the VirtualServices that send requests to the active Service, such as {name: web}", RouterIstio, "virtualServices")
 	need(t.Traefik != nil && len(t.Traefik.TraefikServices) == 0,

@@ -108,7 +108,7 @@ func (r *Reconciler) follow(ctx context.Context, w *world, actions []planner.Act
 			return err
 		}
 	}
-	for _, part := range []func(context.Context, *world) error{r.releaseUnnamed, r.followConfiguration, r.forgetOldRuns} {
+	for _, part := range []func(context.Context, *world) error{r.releaseUnnamed, r.releaseRoutes, r.followConfiguration, r.forgetOldRuns} {
 		if err := part(ctx, w); err != nil {
 			return err
 		}

@@ -212,14 +212,28 @@ func (w *world) keepOrphaned() {
 	}
 }
 
+// writtenRoutes are the routes that are named, and those that something has been written to.
+func (w *world) writtenRoutes() []trafficrouting.Route {
+	out := slices.Clone(w.target.Known)
+	for _, route := range w.target.Routes {
+		at := slices.IndexFunc(out, func(known trafficrouting.Route) bool { return known.String() == route.String() })
+		if at < 0 {
+			out = append(out, route)
+			continue
+		}
+		out[at].Rules, out[at].Field = route.Rules, route.Field
+	}
+	return out
+}
+
 // usableRoutes are the routes that can be written, and what they say. One that is gone, or that a gateway refuses, is not
 // waited for.
 func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting.Observed, error) {
 	all := trafficrouting.Observed{Accepted: true}
 	var usable []trafficrouting.Route
-	for _, ref := range w.target.Routes {
+	for _, ref := range w.writtenRoutes() {
 		one := w.target
-		one.Routes = []trafficrouting.Route{ref}
+		one.Routes, one.Selectors, one.Known = []trafficrouting.Route{ref}, nil, nil
 		observed, err := w.router.Observe(ctx, one)
 		if err != nil {
 			return all, err

@@ -46,6 +46,8 @@ type world struct {
 	// router and target share traffic by routes; router is nil when the spec names no routes, or the cluster serves none.
 	router trafficrouting.Router
 	target trafficrouting.Target
+	// left are routes that the Rollout no longer has to do with, and that are not yet what they were.
+	left []trafficrouting.Route
 	// attached says that a route names the standby Service beside the active one.
 	attached bool
 	// configuration is what the template reads from ConfigMaps and Secrets.

@@ -73,7 +73,7 @@ func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	w.target.Versions, w.attached = observed.Versions, observed.Attached
+	w.target.Versions, w.attached, w.left = observed.Versions, observed.Attached, observed.Left
 	if observed.Routes != nil {
 		w.target.Routes = observed.Routes
 	}

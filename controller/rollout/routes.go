@@ -7,23 +7,48 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 // What routes were before a Rollout wrote to them is in its status, and is there before the first write that gives the
 // standby Service a share: whatever happens to the controller, they can be what they were.
 
-// recallRoutes gives the routes of the target what the status remembers of them.
+// recallRoutes gives the target what the status remembers of routes.
 func (w *world) recallRoutes() {
-	for i, route := range w.target.Routes {
-		at := slices.IndexFunc(w.rollout.Status.Routes, func(s v1alpha1.RouteStatus) bool {
-			return s.Kind == route.Kind && s.Namespace == route.Namespace && s.Name == route.Name
+	w.target.Keep = !w.stableCarriesAll()
+	for _, known := range w.rollout.Status.Routes {
+		w.target.Known = append(w.target.Known, trafficrouting.Route{
+			Kind: known.Kind, Namespace: known.Namespace, Name: known.Name, UID: known.UID, Before: append([]string{}, known.Before...),
+			Field: "spec.traffic",
 		})
-		if at >= 0 {
-			known := w.rollout.Status.Routes[at]
-			w.target.Routes[i].UID, w.target.Routes[i].Before = known.UID, append([]string{}, known.Before...)
-		}
 	}
+}
+
+// stableCarriesAll says whether a route that the Rollout no longer has to do with may be given back in mid-release, with
+// all its requests on the active Service: that has ready endpoints of a stable which kept all its pods, and its selector
+// does not move.
+func (w *world) stableCarriesAll() bool {
+	state := w.snapshot.State
+	switch state.Stage {
+	case v1alpha1.StageIdle, v1alpha1.StageStepping, v1alpha1.StageAborted:
+	default:
+		return false
+	}
+	active := w.snapshot.Active
+	return !w.snapshot.Spec.Proportional && active.Revision == state.Stable &&
+		slices.ContainsFunc(active.Endpoints, func(e planner.Endpoints) bool { return e.Revision == state.Stable && e.Ready > 0 })
+}
+
+// releaseRoutes gives back routes that the Rollout no longer has to do with.
+func (r *Reconciler) releaseRoutes(ctx context.Context, w *world) error {
+	if len(w.left) == 0 {
+		return nil
+	}
+	target := w.target
+	target.Routes, target.Selectors, target.Known, target.Versions = w.left, nil, nil, nil
+	return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Field: "spec.traffic"}, "give routes back",
+		w.router.Detach(ctx, target))
 }
 
 // routesStatus is what is to be remembered of routes.
@@ -32,7 +57,7 @@ func (w *world) routesStatus() []v1alpha1.RouteStatus {
 		return w.rollout.Status.Routes
 	}
 	var out []v1alpha1.RouteStatus
-	for _, route := range w.target.Routes {
+	for _, route := range slices.Concat(w.target.Routes, w.left) {
 		if len(route.Before) > 0 {
 			out = append(out, routeStatus(route))
 		}

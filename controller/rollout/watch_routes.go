@@ -71,13 +71,20 @@ func routesOf(obj client.Object) []string {
 			out = append(out, routeKey(route.Kind, types.NamespacedName{Namespace: route.Namespace, Name: route.Companion}))
 		}
 	}
+	for _, s := range trafficrouting.SelectorsOf(rollout.Namespace, &rollout.Spec) {
+		out = append(out, routeKey(s.Kind, types.NamespacedName{Namespace: s.Namespace, Name: anyRoute}))
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// namingRoute are the Rollouts that name a route of a kind.
+// anyRoute stands for the name of a route that a selector may pick.
+const anyRoute = "*"
+
+// namingRoute are the Rollouts that name a route of a kind, or may pick it.
 func (r *Reconciler) namingRoute(kind string) func(context.Context, client.Object) []reconcile.Request {
 	return func(ctx context.Context, obj client.Object) []reconcile.Request {
-		return r.indexed(ctx, "", indexRoute, routeKey(kind, client.ObjectKeyFromObject(obj)))
+		key, all := client.ObjectKeyFromObject(obj), client.ObjectKey{Namespace: obj.GetNamespace(), Name: anyRoute}
+		return append(r.indexed(ctx, "", indexRoute, routeKey(kind, key)), r.indexed(ctx, "", indexRoute, routeKey(kind, all))...)
 	}
 }

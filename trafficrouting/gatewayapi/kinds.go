@@ -18,9 +18,16 @@ func versions() []string { return []string{"v1", "v1beta1", "v1alpha3", "v1alpha
 
 // Kinds are the kinds of the routes of a target.
 func (r *Router) Kinds(t trafficrouting.Target) (kinds []schema.GroupVersionKind, all bool, err error) {
+	var names []string
+	for _, route := range slices.Concat(t.Routes, t.Known) {
+		names = append(names, route.Kind)
+	}
+	for _, selector := range t.Selectors {
+		names = append(names, selector.Kind)
+	}
 	all = true
-	for _, ref := range t.Routes {
-		gvk, err := r.kindOf(ref.Kind)
+	for _, name := range names {
+		gvk, err := r.kindOf(name)
 		switch mend := (*RouteError)(nil); {
 		case errors.As(err, &mend):
 			all = false

@@ -42,10 +42,16 @@ func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *Ro
 	return &Router{reader: reader, writer: writer, served: served}
 }
 
-// Observe reads all routes of the target.
+// Observe reads all routes of the target, and finds those that its selectors pick.
 func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficrouting.Observed, error) {
-	out := trafficrouting.Observed{Weight: trafficrouting.WeightUnknown, Accepted: len(t.Routes) > 0}
-	for i, ref := range t.Routes {
+	chosen, err := r.choose(ctx, t)
+	if err != nil {
+		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, err
+	}
+	out := trafficrouting.Observed{
+		Weight: trafficrouting.WeightUnknown, Accepted: len(chosen.routes) > 0, Left: chosen.left, Problems: chosen.problems,
+	}
+	for i, ref := range chosen.routes {
 		one, err := r.observe(ctx, t, ref)
 		if err != nil {
 			return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, fmt.Errorf("%s: %w", ref, err)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
@@ -118,6 +120,9 @@ func routes(r *v1alpha1.Rollout) string {
 	var out []string
 	for _, route := range trafficrouting.RoutesOf(r.Namespace, &r.Spec) {
 		out = append(out, route.Kind+"/"+route.Name)
+	}
+	for _, selector := range trafficrouting.SelectorsOf(r.Namespace, &r.Spec) {
+		out = append(out, selector.Kind+" with "+labels.FormatLabels(selector.Labels))
 	}
 	return strings.Join(out, ", ")
 }
