@@ -21,7 +21,7 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 		}
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
-		out.Versions = append(out.Versions, one.Versions...)
+		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
 		out.Writers = append(out.Writers, one.writer(route))
 		for _, p := range one.Problems {
 			p.Field, p.Message = route.Field, fmt.Sprintf("%s: %s", route, p.Message)

@@ -6,7 +6,8 @@
 // One action of an Ingress: the annotation alb.ingress.kubernetes.io/actions.<name>, of the type forward, with a list of target
 // groups one of which is the active Service. Of its text the numbers behind "weight" are replaced, and nothing else: order, spaces and
 // keys that this version does not know stay byte for byte. Paths of the Ingress use the action by naming it as their backend, with
-// the port use-annotation; an action that no path uses is told of, as its weights would mean nothing.
+// the port use-annotation; an action that no path uses is told of, as its weights would mean nothing. Whenever the standby Service has
+// no share, the numbers are what they were before: see share.Remembered.
 //
 // The standby Service has to be in the list from the start, with weight 0. The controller makes a target group for each Service in the
 // list, and registers pods there only after it has written the weights: a target group that comes with a weight would answer 503 until

@@ -50,13 +50,16 @@ func (Action) Lists(o *unstructured.Unstructured, s inplace.Split) ([]inplace.Li
 			return nil, trafficrouting.Unusable("annotation %s: target group %d has no weight from 0 to %d: write one", key, i, largest)
 		}
 		backends = append(backends, share.Backend{
-			Fields: map[string]any{place: i, "weight": group.weight}, Port: group.port, Weight: group.weight,
+			Fields: map[string]any{place: int64(i), "weight": group.weight}, Port: group.port, Weight: group.weight,
 			Role: s.Role(func(service string) bool { return group.service == service }),
 		})
 	}
 	form := share.Form{Noun: "target groups", Largest: largest, Standby: s.Standby}
 	holder := map[string]any{}
-	list := inplace.List{List: share.NewList("annotation "+key, form, backends), In: holder, Key: "targetGroups"}
+	list := inplace.List{
+		Remembered: &share.Remembered{List: share.NewList("annotation "+key, form, backends)}, In: holder, Key: "targetGroups",
+		Dangles: true,
+	}
 	list.Flaw = flaw(o, name, list, s)
 	list.Commit = func() error { return write(o, key, action, holder[list.Key]) }
 	return []inplace.List{list}, nil
@@ -108,12 +111,12 @@ func write(o *unstructured.Unstructured, key string, a action, entries any) erro
 	list, _ := entries.([]any)
 	for _, entry := range list {
 		fields, _ := entry.(map[string]any)
-		i, ok := fields[place].(int)
+		i, ok := fields[place].(int64)
 		weight, whole := fields["weight"].(int64)
 		if !ok || !whole {
 			return errors.New("a target group that was not there before")
 		}
-		weights[i] = weight
+		weights[int(i)] = weight
 	}
 	annotations := o.GetAnnotations()
 	annotations[key] = a.with(weights)

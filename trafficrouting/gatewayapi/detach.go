@@ -32,10 +32,5 @@ func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.U
 // Service.
 func Names(route *unstructured.Unstructured, s Split) bool {
 	rules, err := parseRules(route, s.services(route))
-	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool {
-		if origin, known := r.origin(); known {
-			return !r.Same(origin)
-		}
-		return r.HasStandby()
-	})
+	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool { return r.Differs() })
 }

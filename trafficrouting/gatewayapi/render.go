@@ -38,7 +38,7 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 		return nil, false, err
 	}
 	for _, r := range rules {
-		refs, differs, err := r.share(s.Weight)
+		refs, differs, err := r.Share(s.Weight)
 		if err != nil {
 			return nil, false, err
 		}

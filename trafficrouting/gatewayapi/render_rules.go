@@ -35,12 +35,10 @@ type services struct {
 
 // rule is a managed rule of a route, as far as weights go.
 type rule struct {
-	*share.List
+	*share.Remembered
 
 	// fields are those of the rule, as they stand in the route.
 	fields map[string]any
-	// before is what is remembered of the rule, and is to be from now on; empty when nothing is.
-	before string
 }
 
 // parseRules reads the managed rules of a route: those that send requests to the active Service, and of these the ones that
@@ -60,7 +58,7 @@ func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 		}
 	}
 	if s.before != nil {
-		rules = append(rules, recallUnnamed(unnamed, recall(rules, s.before))...)
+		rules = recall(rules, unnamed, s.before)
 	}
 	if len(rules) > 0 {
 		return rules, nil
@@ -126,7 +124,10 @@ func parseRule(path string, item any, s services) (*rule, error) {
 		}
 		backends = append(backends, b)
 	}
-	return &rule{List: share.NewList(path, s.form(), backends), fields: fields}, nil
+	name, _ := fields["name"].(string)
+	return &rule{
+		Remembered: &share.Remembered{List: share.NewList(path, s.form(), backends), Name: name}, fields: fields,
+	}, nil
 }
 
 // form is what the API asks of backendRefs.

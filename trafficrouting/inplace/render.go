@@ -18,6 +18,8 @@ type Split struct {
 	Active, Standby string
 	// Rules are the names of the parts that are shared; empty means each that sends requests to the active Service.
 	Rules []string
+	// Before is what is remembered of the shared lists, as Before gives it; nil when nothing is and nothing is to be.
+	Before []string
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000.
 	Weight int32
 }
@@ -38,13 +40,15 @@ func (s Split) Role(is func(service string) bool) share.Role {
 
 // List is a list of backends in an object.
 type List struct {
-	*share.List
+	*share.Remembered
 
 	// In is what holds the list, and Key the field of it that does.
 	In  map[string]any
 	Key string
 	// Flaw keeps the list from being given weight, though not from losing it; nil when there is none.
 	Flaw error
+	// Dangles says that the list must not name the standby Service when that is gone.
+	Dangles bool
 	// Commit writes what holds the list back into the object, where it is not part of it; nil where it is.
 	Commit func() error
 }
@@ -85,26 +89,30 @@ func Render(kind Kind, object *unstructured.Unstructured, s Split) (desired *uns
 		return nil, false, err
 	}
 	for _, l := range lists {
-		if l.Has(s.Weight) {
-			continue
-		}
-		if l.Flaw != nil && s.Weight > 0 {
-			return nil, false, l.Flaw
-		}
-		entries, err := l.Render(s.Weight)
+		differs, err := l.render(s.Weight)
 		if err != nil {
 			return nil, false, err
 		}
-		if err := l.put(entries); err != nil {
-			return nil, false, err
-		}
-		changed = true
+		changed = changed || differs
 	}
 	return desired, changed, nil
 }
 
-// Without returns the object without backends of the standby Service in its managed lists, and whether that differs from
-// what it is. What they had of the requests goes to the active Service; the share of every other backend stays. The Weight
+// render gives a list its share, and says whether that differs from what it has.
+func (l List) render(weight int32) (bool, error) {
+	if l.Flaw != nil && weight > 0 && !l.Has(weight) {
+		return false, l.Flaw
+	}
+	entries, changed, err := l.Share(weight)
+	if err != nil || !changed {
+		return false, err
+	}
+	return true, l.put(entries)
+}
+
+// Without returns the object as it was before, or, where nothing is remembered of it, without backends of the standby Service
+// in its managed lists, and whether that differs from what it is. A kind whose objects may not name a Service that is gone loses them
+// in either case. What they had of the requests goes to the active Service; the share of every other backend stays. The Weight
 // of the Split has no meaning here. The error is a *trafficrouting.RouteError.
 func Without(kind Kind, object *unstructured.Unstructured, s Split) (desired *unstructured.Unstructured, changed bool, err error) {
 	s.Weight = 0
@@ -118,7 +126,7 @@ func Without(kind Kind, object *unstructured.Unstructured, s Split) (desired *un
 	}
 	for _, l := range lists {
 		entries, found := l.Without()
-		if !found {
+		if !found || s.Before != nil && !l.Dangles {
 			continue
 		}
 		if err := l.put(entries); err != nil {
@@ -131,7 +139,8 @@ func Without(kind Kind, object *unstructured.Unstructured, s Split) (desired *un
 
 // Weight is the share of the standby Service that all managed lists of an object agree on, in tenths of a percent; the
 // Weight of the Split has no meaning here. It is trafficrouting.WeightUnknown when they disagree, when the share is no whole
-// number of tenths, and for an object without a managed list. Attached says that one of them names the standby Service.
+// number of tenths, and for an object without a managed list. Attached says that one of them is not what it is to be when the
+// Rollout is gone.
 //
 // The error is a *trafficrouting.RouteError for an object that could not carry every weight, so that it is found before a
 // release starts and not in the middle of it. What the object says now is returned all the same.
@@ -148,7 +157,7 @@ func Weight(kind Kind, object *unstructured.Unstructured, s Split) (weight int32
 		if !ok || one != weight {
 			weight = trafficrouting.WeightUnknown
 		}
-		attached = attached || l.HasStandby()
+		attached = attached || l.Differs() || l.Dangles && l.HasStandby()
 		if err == nil {
 			err = l.check()
 		}
@@ -164,7 +173,35 @@ func managed(kind Kind, object *unstructured.Unstructured, s Split) ([]List, err
 		err = trafficrouting.WithoutBackend("nothing in it sends requests to the Service %[1]s, the active Service of the "+
 			"Rollout: add %[1]s, with a weight above 0, to the list of backends that is to be shared", s.Active)
 	}
+	if s.Before != nil {
+		share.Recall(remembered(out), s.Before)
+	}
 	return out, err
+}
+
+func remembered(lists []List) []*share.Remembered {
+	out := make([]*share.Remembered, 0, len(lists))
+	for _, l := range lists {
+		out = append(out, l.Remembered)
+	}
+	return out
+}
+
+// Before is what is to be remembered of the shared lists of an object, as share.List.Before has it, given what has been:
+// Split.Before. It is empty for an object without such a list, and one that cannot be read.
+func Before(kind Kind, object *unstructured.Unstructured, s Split) []string {
+	if s.Before == nil {
+		s.Before = []string{}
+	}
+	lists, err := managed(kind, object, s)
+	if len(lists) == 0 && err != nil {
+		return s.Before
+	}
+	out := make([]string, 0, len(lists))
+	for _, l := range lists {
+		out = append(out, l.Text)
+	}
+	return out
 }
 
 // Objects reads a list of objects; none when there is no list. The error is a *trafficrouting.RouteError.

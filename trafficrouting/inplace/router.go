@@ -67,10 +67,17 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		if err != nil {
 			problems, err := trafficrouting.Mend(err)
 			return trafficrouting.Observed{
-				Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Problems: problems,
+				Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{route},
+				Problems: problems,
 			}, err
 		}
-		out := trafficrouting.Observed{Accepted: true, Versions: []string{object.GetResourceVersion()}}
+		if route.UID != object.GetUID() { // another one of the name
+			route.UID, route.Before = object.GetUID(), nil
+		}
+		route.Before = Before(r.definition, object, splitOf(t, route, 0))
+		out := trafficrouting.Observed{
+			Accepted: true, Versions: []string{object.GetResourceVersion()}, Routes: []trafficrouting.Route{route},
+		}
 		out.Weight, out.Attached, err = Weight(r.definition, object, splitOf(t, route, 0))
 		// Who wrote a part of the spec that we do not write is no matter: the weight tells whether it was changed.
 		out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(object.GetManagedFields(), "f:spec"))
@@ -93,7 +100,9 @@ func (r *Router) Detach(ctx context.Context, t trafficrouting.Target) error {
 }
 
 func splitOf(t trafficrouting.Target, route trafficrouting.Route, weight int32) Split {
-	return Split{Namespace: t.Namespace, Active: t.Active, Standby: t.Standby, Rules: route.Rules, Weight: weight}
+	return Split{
+		Namespace: t.Namespace, Active: t.Active, Standby: t.Standby, Rules: route.Rules, Before: route.Before, Weight: weight,
+	}
 }
 
 // change makes an object what it should be, and says whether that differs from what it is.

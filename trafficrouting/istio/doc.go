@@ -7,7 +7,8 @@
 // of spec.http with these names, and no others; entries of spec.tls and spec.tcp have no names and are managed when no route is
 // named. In a managed entry only weights change, and a destination of the standby Service is put in, as a copy of the active
 // one beside it with another host, when it is missing and is to get traffic. Matches, headers, mirrors, faults, retries and
-// fields that this version does not know stay as they were, since VirtualServices are never decoded into a type.
+// fields that this version does not know stay as they were, since VirtualServices are never decoded into a type. Whenever the
+// standby Service has no share, the entries are what they were before: see share.Remembered.
 //
 // # How a share becomes weights
 //

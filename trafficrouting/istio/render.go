@@ -87,7 +87,10 @@ func parse(path string, entry map[string]any, s inplace.Split) (inplace.List, er
 		}
 		backends = append(backends, b)
 	}
-	out := inplace.List{List: share.NewList(path, form(s), backends), In: entry, Key: "route"}
+	name, _ := entry["name"].(string)
+	out := inplace.List{
+		Remembered: &share.Remembered{List: share.NewList(path, form(s), backends), Name: name}, In: entry, Key: "route",
+	}
 	if len(s.Rules) > 0 && !out.Managed() {
 		return inplace.List{}, trafficrouting.WithoutBackend("%s sends no requests to the Service %s, the active Service of the "+
 			"Rollout: add it, with a weight above 0, or name another route", path, s.Active)

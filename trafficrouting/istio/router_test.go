@@ -18,6 +18,8 @@ func TestMain(m *testing.M) { golden.Main(m) }
 
 func TestGolden(t *testing.T) { render.Golden(t, VirtualService{}) }
 
+func TestReturns(t *testing.T) { render.Returns(t, VirtualService{}) }
+
 func TestConformance(t *testing.T) {
 	routertest.Run(t, func(t *testing.T) routertest.World {
 		t.Helper()

@@ -13,7 +13,7 @@ import (
 // What a list was before a Rollout wrote to it is remembered as a text: for each backend, in order, its role, its port and,
 // if one is written, its weight, as in "active:80 other:80=100". With it the list can be made again from what has become
 // of it, to the last byte, as Render adds backends of the standby Service in places that follow from the rest, and changes
-// weights alone.
+// weights alone. A kind that takes a weight which is not written for something else than 1 has that behind a tilde: "standby~0".
 
 // entry is what is remembered of a backend.
 type entry struct {
@@ -32,8 +32,11 @@ func (e entry) String() string {
 	if e.port != "" {
 		out += ":" + e.port
 	}
-	if e.written {
-		out += "=" + strconv.FormatInt(e.weight, 10)
+	switch number := strconv.FormatInt(e.weight, 10); {
+	case e.written:
+		out += "=" + number
+	case e.weight != 1:
+		out += "~" + number
 	}
 	return out
 }
@@ -41,10 +44,14 @@ func (e entry) String() string {
 // parseEntry reads an entry; false when it is none.
 func parseEntry(text string) (entry, bool) {
 	rest, weight, written := strings.Cut(text, "=")
+	tilde := false
+	if !written {
+		rest, weight, tilde = strings.Cut(text, "~")
+	}
 	name, port, _ := strings.Cut(rest, ":")
 	role := slices.Index(roleNames(), name)
 	out := entry{role: Role(role), port: port, weight: 1, written: written}
-	if !written {
+	if !written && !tilde {
 		return out, role >= 0
 	}
 	number, err := strconv.ParseInt(weight, 10, 64)

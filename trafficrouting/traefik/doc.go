@@ -5,7 +5,8 @@
 // The lists spec.weighted.services and spec.highestRandomWeight.services, if one of their entries is the active Service, in the
 // namespace of the object. Only weights change there, and an entry of the standby Service comes and goes: it is a copy of the
 // active one beside it with another name. Ports, schemes, stickiness and fields that this version does not know stay as they were,
-// since objects are never decoded into a type.
+// since objects are never decoded into a type. Whenever the standby Service has no share, the list is what it was before: see
+// share.Remembered.
 //
 // # How a share becomes weights
 //

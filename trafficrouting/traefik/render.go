@@ -59,7 +59,9 @@ func parse(path string, value any, s inplace.Split) (inplace.List, error) {
 		}
 		backends = append(backends, b)
 	}
-	out := inplace.List{List: share.NewList(path+".services", form(s), backends), In: holder, Key: "services"}
+	out := inplace.List{
+		Remembered: &share.Remembered{List: share.NewList(path+".services", form(s), backends)}, In: holder, Key: "services",
+	}
 	if weight, ok := out.Weight(); ok && weight == 0 && out.HasStandby() {
 		out.Flaw = trafficrouting.Unusable("%s.services has the standby Service %s at weight 0: take it out, as Traefik answers no request "+
 			"at all while a Service in the list has no endpoint; it is put in while it has a share", path, s.Standby)

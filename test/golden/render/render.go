@@ -131,3 +131,39 @@ func Parse(t *testing.T, text []byte) *unstructured.Unstructured {
 	}
 	return object
 }
+
+// Returns takes the object of every testdata/*/in.yaml that can be shared through weights as a Rollout does, which looks at the object
+// before each write, and holds that it is what it was, to the last byte, when the standby Service has no share any more.
+func Returns(t *testing.T, kind inplace.Kind) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		split, _ := asked(t, text)
+		object := Parse(t, text)
+		if weight, _, err := inplace.Weight(kind, object, split); err != nil || weight != 0 {
+			continue
+		}
+		shared++
+		after := object
+		for _, split.Weight = range []int32{200, 1, 1000, 125, 0} {
+			split.Before = inplace.Before(kind, after, split)
+			if after, _, err = inplace.Render(kind, after, split); err != nil {
+				t.Fatalf("%s: weight %d: %v", file, split.Weight, err)
+			}
+		}
+		if diff := cmp.Diff(object.Object, after.Object); diff != "" {
+			t.Errorf("%s is not what it was (-want +got):\n%s", file, diff)
+		}
+	}
+	if shared == 0 {
+		t.Error("nothing could be shared")
+	}
+}
