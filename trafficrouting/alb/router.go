@@ -15,6 +15,7 @@ func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *in
 		Kind:      Action{},
 		GroupKind: schema.GroupKind{Group: "networking.k8s.io", Kind: v1alpha1.KindIngress},
 		Versions:  []string{"v1"},
+		Owned:     []string{"f:metadata", "f:annotations"},
 		Install:   "it needs Kubernetes 1.19 or later",
 	}, reader, writer, served)
 }

@@ -24,8 +24,17 @@ type Definition struct {
 	GroupKind schema.GroupKind
 	// Versions that can be read and written, the best first.
 	Versions []string
+	// Owned is the field that the weights are in, as LastWriter takes it; spec when it is nil.
+	Owned []string
 	// Install says what brings the kind into a cluster, "install Istio".
 	Install string
+}
+
+func (d Definition) owned() []string {
+	if d.Owned == nil {
+		return []string{"f:spec"}
+	}
+	return d.Owned
 }
 
 // Router writes weights into the objects that a Target names. It keeps nothing between calls.
@@ -80,7 +89,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		}
 		out.Weight, out.Attached, err = Weight(r.definition, object, splitOf(t, route, 0))
 		// Who wrote a part of the spec that we do not write is no matter: the weight tells whether it was changed.
-		out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(object.GetManagedFields(), "f:spec"))
+		out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(object.GetManagedFields(), r.definition.owned()...))
 		out.Problems, err = trafficrouting.Mend(err)
 		return out, err
 	})

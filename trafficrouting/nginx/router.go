@@ -80,6 +80,9 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		out := trafficrouting.Observed{
 			Accepted: true, Versions: []string{p.version()}, Attached: p.canary != nil && ours(p.ingress, p.canary),
 		}
+		if p.canary != nil {
+			out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(p.canary.GetManagedFields(), "f:metadata", "f:annotations"))
+		}
 		out.Weight, err = p.share(splitOf(t, route, 0))
 		out.Problems, err = trafficrouting.Mend(err)
 		return out, err
