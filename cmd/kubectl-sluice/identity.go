@@ -8,18 +8,18 @@ import (
 	"github.com/sluice-dev/sluice/controller/revision"
 )
 
-// identityOf is the hash of the revision that a Rollout asks for: of its template with the ConfigMaps and Secrets that the
-// controller has last seen. One that it has not seen yet counts as it is written.
-func identityOf(r *v1alpha1.Rollout, collisions int32) (string, error) {
+// targetOf is the revision that a Rollout asks for: of its template with the ConfigMaps and Secrets that the controller has
+// last seen. One that it has not seen yet counts as it is written.
+func targetOf(r *v1alpha1.Rollout, known []revision.Known) (string, error) {
 	template, err := configuration.WithVersions(r.Name, r.Spec.Template.Raw, versionsOf(r))
 	if err != nil {
 		return "", fmt.Errorf("rollout %q: %w", r.Name, err)
 	}
-	hash, err := revision.Hash(template, collisions)
+	target, _, err := revision.Target(template, known, r.Status.State.CollisionCount)
 	if err != nil {
 		return "", fmt.Errorf("rollout %q: spec.template: %w", r.Name, err)
 	}
-	return hash, nil
+	return target, nil
 }
 
 // versionsOf are the contents that the spec asks for, as far as they are known.

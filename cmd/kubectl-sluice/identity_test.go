@@ -39,7 +39,7 @@ func TestIdentityHasTheContent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := identityOf(r, 0); err != nil || got != want {
+		if got, err := targetOf(r, nil); err != nil || got != want {
 			t.Errorf("%s: %s, %v; want that of %s", name, got, err, tt.want)
 		}
 	}

@@ -81,36 +81,24 @@ func (l *living) readRevisions(ctx context.Context) error {
 		return err
 	}
 	s := &l.found.Snapshot
+	var known []revision.Known
 	for i := range b.replicaSets.Items {
 		rs := &b.replicaSets.Items[i]
 		hash := rs.Labels[v1alpha1.LabelPodTemplateHash]
 		if hash != "" && rs.DeletionTimestamp == nil && metav1.IsControlledBy(rs, l.rollout) {
 			s.Revisions = append(s.Revisions, revisionOf(hash, rs))
+			known = append(known, revision.Known{
+				Hash: hash, Identity: rs.Annotations[v1alpha1.AnnotationIdentity], Number: v1alpha1.RevisionNumber(rs),
+			})
 		}
 	}
 	slices.SortFunc(s.Revisions, func(a, b planner.Revision) int {
 		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Hash, b.Hash))
 	})
 	if s.Target = l.rollout.Status.UpdateRevision; !l.seen {
-		s.Target, err = l.hash()
+		s.Target, err = targetOf(l.rollout, known)
 	}
 	return err
-}
-
-// hash is the revision that a template asks for which the controller has not seen: of one that it has, the status says it,
-// also where the ReplicaSet was adopted and has the hash that somebody else gave it. One that has a ReplicaSet keeps its
-// hash, also when a collision has changed the hash that a new ReplicaSet would get.
-func (l *living) hash() (string, error) {
-	for count := int32(0); ; count++ {
-		hash, err := identityOf(l.rollout, count)
-		if err != nil {
-			return "", err
-		}
-		known := slices.ContainsFunc(l.found.Snapshot.Revisions, func(r planner.Revision) bool { return r.Hash == hash })
-		if known || count >= l.found.Snapshot.State.CollisionCount {
-			return hash, nil
-		}
-	}
 }
 
 func revisionOf(hash string, rs *appsv1.ReplicaSet) planner.Revision {

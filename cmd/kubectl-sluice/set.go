@@ -101,7 +101,7 @@ func (e *environment) announce(ctx context.Context, t target, hash string) {
 	if hash == "" && r.Status.State.CollisionCount == 0 {
 		// A template that has no hash is refused by the controller, in the status.
 		if resolved, _, err := command.Resolve(ctx, t.client, r); err == nil {
-			hash, _ = identityOf(resolved, 0)
+			hash, _ = targetOf(resolved, nil)
 		}
 	}
 	switch {

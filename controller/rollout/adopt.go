@@ -107,31 +107,6 @@ func numberOf(rs *appsv1.ReplicaSet) int64 {
 	return number
 }
 
-// adopted is the revision of an adopted ReplicaSet whose template has an identity; empty when there is none. Of two, the
-// later counts.
-func (w *world) adopted(identity string) string {
-	if identity == "" {
-		return ""
-	}
-	var found string
-	var highest int64 = -1
-	for hash, rs := range w.replicaSets {
-		if rs.Annotations[v1alpha1.AnnotationIdentity] != identity {
-			continue
-		}
-		if number := v1alpha1.RevisionNumber(rs); number > highest || number == highest && hash < found {
-			found, highest = hash, number
-		}
-	}
-	return found
-}
-
-// stranger says whether a ReplicaSet was adopted with another template than the one in the spec.
-func (w *world) stranger(rs *appsv1.ReplicaSet) bool {
-	identity := rs.Annotations[v1alpha1.AnnotationIdentity]
-	return identity != "" && identity != w.identity
-}
-
 // adopt takes over the ReplicaSets that nobody owns and that are revisions of the Rollout. When it has written, the pass
 // ends with an unsettledError: the world has another target now.
 func (r *Reconciler) adopt(ctx context.Context, w *world) error {

@@ -165,23 +165,23 @@ func (w *world) findTarget() {
 	raw, err := w.rollout.Spec.Template.MarshalJSON()
 	state := w.snapshot.State
 	if err == nil {
-		w.identity, err = revision.Hash(raw, 0)
-	}
-	if adopted := w.adopted(w.identity); adopted != "" {
-		w.snapshot.Target = adopted
-		return
-	}
-	for count := int32(0); err == nil; count++ {
-		w.snapshot.Target, err = revision.Hash(raw, count)
-		rs, exists := w.replicaSets[w.snapshot.Target]
-		if exists && !w.stranger(rs) || !exists && count >= state.CollisionCount {
-			break
-		}
+		w.snapshot.Target, w.identity, err = revision.Target(raw, w.known(), state.CollisionCount)
 	}
 	if err != nil {
 		w.problem(v1alpha1.ReasonInvalidSpec, "spec.template", err.Error())
 		w.snapshot.Target = state.Stable
 	}
+}
+
+// known are the revisions that there are.
+func (w *world) known() []revision.Known {
+	out := make([]revision.Known, 0, len(w.replicaSets))
+	for hash, rs := range w.replicaSets {
+		out = append(out, revision.Known{
+			Hash: hash, Identity: rs.Annotations[v1alpha1.AnnotationIdentity], Number: v1alpha1.RevisionNumber(rs),
+		})
+	}
+	return out
 }
 
 // observeCommand reads the command in the annotation. One that cannot be read is answered under its whole text, so that
