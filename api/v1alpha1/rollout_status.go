@@ -205,6 +205,12 @@ type RolloutState struct {
 	// +optional
 	EndpointsAt metav1.MicroTime `json:"endpointsAt,omitzero"`
 
+	// Carriers is the number of ready endpoints of the standby Service that its weight was given for: the largest number
+	// seen at the current step, up to what the step needs. Fewer carry less.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Carriers int32 `json:"carriers,omitempty"`
+
 	// GatesAt is when the gates of the current step began: the traffic had moved and settled.
 	// +optional
 	GatesAt metav1.MicroTime `json:"gatesAt,omitzero"`

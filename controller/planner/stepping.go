@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -127,6 +128,9 @@ func (p *pass) deadlinePassed() bool {
 // observed in place and the data plane has settled.
 func (p *pass) reach(step Step) bool {
 	if p.problem() {
+		if !slices.ContainsFunc(p.Problems, Problem.ofTraffic) {
+			p.rescue(step)
+		}
 		p.rescale(step)
 		p.ease(step)
 		return false

@@ -63,7 +63,7 @@ func (p *pass) reachRouted(step Step) bool {
 		p.settleOn(p.state.Stable, demand{urgent: true})
 		return false
 	}
-	if !p.previews(p.state.Candidate) || p.deserted() {
+	if !p.previews(p.state.Candidate) || p.rescue(step) {
 		return false
 	}
 	return p.weigh(step)

@@ -141,7 +141,7 @@ func (p *pass) retreat(reason, message string) {
 	p.state.Stage = v1alpha1.StageRetreating
 	p.state.Reason, p.state.Message = reason, message
 	p.state.GatesAt, p.state.ProgressAt = metav1.MicroTime{}, metav1.MicroTime{}
-	p.state.PromotedAt, p.state.Full = metav1.MicroTime{}, false
+	p.state.PromotedAt, p.state.Full, p.state.Carriers = metav1.MicroTime{}, false, 0
 	if p.abortReason() {
 		p.event(true, reason, fmt.Sprintf("revision %s is aborted: %s; traffic goes back to %s", p.state.Candidate, message, p.state.Stable))
 	}
@@ -153,7 +153,7 @@ func (p *pass) rest() {
 	p.state.Reason, p.state.Message, p.state.Configuration = "", "", nil
 	p.state.EndpointsAt, p.state.GatesAt = metav1.MicroTime{}, metav1.MicroTime{}
 	p.state.ProgressAt, p.state.ProgressMark = metav1.MicroTime{}, 0
-	p.state.MostWeight, p.state.MostAvailable = 0, 0
+	p.state.MostWeight, p.state.MostAvailable, p.state.Carriers = 0, 0, 0
 	p.state.PromotedAt, p.state.Full, p.state.Round = metav1.MicroTime{}, false, 0
 }
 
