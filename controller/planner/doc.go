@@ -39,6 +39,7 @@
 //	ending.go     promotion, retreat, and the stages at rest
 //	traffic.go    which Service points where and what weight the routes have: every write that moves traffic
 //	capacity.go   how many pods a weight needs
+//	carry.go      what becomes of a weight when endpoints that carry it fail
 //	scale.go      who may grow and who may shrink
 //	contest.go    what happens when somebody else writes what a release needs
 //	leaving.go    the end of a Rollout that is being deleted
