@@ -261,6 +261,7 @@ func jumps() []Fault {
 				hit: func(w *World, p *Process, _ request, commit func() error) error {
 					err := commit()
 					p.dead = true
+					w.checker.cause() // a deadline may be over by the other clock, and the way back lead past what was before
 					w.bootAt(d).expires = passes
 					return errors.Join(err, errDead)
 				},

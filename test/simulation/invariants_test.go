@@ -175,21 +175,30 @@ func trafficBites() map[string]bite {
 		"FIELD": {whole(), once(kindService(), func(w *World, p *Process) {
 			asController(p, conditional(VerbUpdate), kindService(), "web", func(s *corev1.Service) { s.Spec.Ports[0].Port = 81 })
 		})},
-		"CONTEST": {
-			Story{Name: "contest", Key: Web(), Objects: with(routed(), network()...), Steps: []Step{release(imageV2)}},
-			func(w *World) {
-				w.meddle = func(_ *Process, r request) {
-					if r.kind == kindRoute() {
-						edit(w, "gitops", kindRoute(), r.key, func(route *unstructured.Unstructured) {
-							for _, ref := range backendsOfStored(route) {
-								delete(ref, "weight")
-							}
-						})
-					}
+		"CONTEST": {steps(release(imageV2)), func(w *World) {
+			deluded(func(s *planner.Snapshot) { s.State.Contest, s.State.Asked = nil, nil })(w) // it forgets how often
+			w.meddle = func(_ *Process, r request) {
+				if r.kind == kindRoute() {
+					edit(w, "gitops", kindRoute(), r.key, func(route *unstructured.Unstructured) {
+						for _, ref := range backendsOfStored(route) {
+							delete(ref, "weight")
+						}
+					})
 				}
-			},
-		},
+			}
+		}},
 	}
+}
+
+// flapping is a planner that changes its mind about a weight, pass after pass.
+func flapping() func(*World) {
+	flaps := 0
+	return mistaken(func(s planner.Snapshot, p *planner.Plan) {
+		if s.State.Stage == v1alpha1.StageStepping && s.Route.Weight > 0 && flaps < 20 {
+			flaps++
+			p.Actions = []planner.Action{planner.SetWeight{Tenths: 50 + 50*(s.Route.Weight/100%2)}}
+		}
+	})
 }
 
 // backendsOfStored are the backends of the first rule, to be changed.
@@ -322,19 +331,13 @@ func setBites() map[string]bite {
 
 func controlBites() map[string]bite {
 	first := steps()
-	flaps := 0
 	return map[string]bite{
 		"QUIET": {first, mistaken(func(s planner.Snapshot, p *planner.Plan) {
 			if p.State.Stage == v1alpha1.StageIdle {
 				p.State.ProgressMark = int32(s.Since.Sub(epoch()).Milliseconds())
 			}
 		})},
-		"NO-OSC": {steps(release(imageV2)), mistaken(func(s planner.Snapshot, p *planner.Plan) {
-			if s.State.Stage == v1alpha1.StageStepping && s.Route.Weight > 0 && flaps < 20 {
-				flaps++
-				p.Actions = []planner.Action{planner.SetWeight{Tenths: 50 + 50*(s.Route.Weight/100%2)}}
-			}
-		})},
+		"NO-OSC": {steps(release(imageV2)), flapping()},
 		"ESR": {whole(), mistaken(func(_ planner.Snapshot, p *planner.Plan) {
 			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool {
 				scale, ok := a.(planner.ScaleRevision)
