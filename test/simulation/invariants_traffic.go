@@ -232,7 +232,9 @@ func stableCap(l *look) string {
 
 func react(w *World, s *subject, t *truth, to time.Time) string {
 	unable := w.refusing != nil && w.now.Before(w.refusing.until) ||
-		slices.ContainsFunc(w.processes, func(p *Process) bool { return p.behind() || len(p.failures) > 0 })
+		slices.ContainsFunc(w.processes, func(p *Process) bool {
+			return p.behind() || len(p.failures) > 0 || !p.resyncAt.IsZero() // one of whose events was lost
+		})
 	broken := w.broken(t)
 	switch st := t.rollout.Status.State; {
 	case broken == "" || unable: // it cannot know yet, or cannot act
