@@ -1,8 +1,10 @@
 package inplace
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -175,8 +177,31 @@ func managed(kind Kind, object *unstructured.Unstructured, s Split) ([]List, err
 	}
 	if s.Before != nil {
 		share.Recall(remembered(out), s.Before)
+		err = errors.Join(err, memorable(out, s))
 	}
 	return out, err
+}
+
+const (
+	// maxLists is how many lists of an object can be remembered, and maxText how long what is remembered of one may be: the
+	// limits of status.routes[].before.
+	maxLists = 64
+	maxText  = 1024
+)
+
+// memorable says whether what is to be remembered of lists fits into the status of the Rollout.
+func memorable(lists []List, s Split) error {
+	if len(lists) > maxLists {
+		return trafficrouting.Unusable("%d lists of it send requests to the Service %s, and %d can be shared: name those that are to be, "+
+			"or split it", len(lists), s.Active, maxLists)
+	}
+	for _, l := range lists {
+		if utf8.RuneCountInString(l.Text) > maxText {
+			return trafficrouting.Unusable("the list with %q has too many backends, or too long a name, to be remembered in %d "+
+				"characters: shorten it", l.Text[:64]+"…", maxText)
+		}
+	}
+	return nil
 }
 
 func remembered(lists []List) []*share.Remembered {
@@ -194,7 +219,7 @@ func Before(kind Kind, object *unstructured.Unstructured, s Split) []string {
 		s.Before = []string{}
 	}
 	lists, err := managed(kind, object, s)
-	if len(lists) == 0 && err != nil {
+	if len(lists) == 0 && err != nil || memorable(lists, s) != nil {
 		return s.Before
 	}
 	out := make([]string, 0, len(lists))
