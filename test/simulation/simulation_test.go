@@ -36,7 +36,7 @@ func TestStories(t *testing.T) {
 // every are the writes at which faults are tried in stories: a crash of each kind at each write, and of the rest a part, a
 // different one in each story.
 func every() Strides {
-	return Strides{Crashes: 1, StaleReads: 36, LostEvents: 24, Leaders: 12, Refusals: 12, Jumps: 16, Orders: 24}
+	return Strides{Crashes: 1, StaleReads: 48, LostEvents: 32, Leaders: 12, Refusals: 24, Jumps: 16, Orders: 43}
 }
 
 // some are those in scenarios, of which there are many: a crash of some kind at every eighth write.
@@ -45,7 +45,7 @@ func some() Strides {
 	if os.Getenv("SOAK") != "" {
 		return Strides{Crashes: 1, StaleReads: 18, LostEvents: 10, Leaders: 5, Refusals: 6, Jumps: 4, Orders: 18}
 	}
-	return Strides{Crashes: 32, StaleReads: 720, LostEvents: 400, Leaders: 200, Refusals: 200, Jumps: 240, Orders: 400}
+	return Strides{Crashes: 32, StaleReads: 720, LostEvents: 400, Leaders: 200, Refusals: 300, Jumps: 240, Orders: 720}
 }
 
 // told are all stories that are told with faults: ours, and every scenario.
