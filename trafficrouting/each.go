@@ -15,10 +15,11 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 			return Observed{Weight: WeightUnknown}, fmt.Errorf("%s: %w", route, err)
 		}
 		if i == 0 {
-			out.Weight = one.Weight
+			out.Weight, out.Overlays = one.Weight, one.Overlays
 		} else if out.Weight != one.Weight {
 			out.Weight = WeightUnknown
 		}
+		out.Overlays = Common(out.Overlays, one.Overlays)
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
 		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)

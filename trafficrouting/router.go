@@ -14,6 +14,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // WeightUnknown is the weight of routes that are missing or that disagree.
@@ -50,6 +52,9 @@ type Router interface {
 type Wanted struct {
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000; the active Service has the rest.
 	Weight int32
+	// Overlay has the requests that the standby Service gets whatever the weight, and copies of requests. It is one of the
+	// Overlays of the Target, or none: what is wanted without one takes every trace of one away.
+	Overlay v1alpha1.Overlay
 }
 
 // Target is what a Router acts on: routes, and the two Services that share the requests on them.
@@ -67,6 +72,9 @@ type Target struct {
 	Keep bool
 	// Active and Standby are the names of the two Services.
 	Active, Standby string
+	// Overlays are all that steps may ask for, as RolloutSpec.Overlays has them, with none as the first, so that what a route
+	// cannot have is found before the first step. Nil stands for none.
+	Overlays []v1alpha1.Overlay
 	// Versions are those of an Observed from which a weight was decided, so that Apply writes onto these alone: a leader
 	// that was stopped between its decision and its write must not undo what another one has done since. Nil lets Apply
 	// write onto whatever is there.
@@ -112,12 +120,17 @@ type Observed struct {
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000. It is WeightUnknown when a route is
 	// missing or cannot be read, when routes or rules disagree, and when the share is no whole number of tenths.
 	Weight int32
+	// Overlays are the indexes of those Overlays of the Target that all routes have exactly: 0 when nothing of any is there.
+	// There may be several that come to the same. It is empty when a route has something else, and nil when nothing is known:
+	// of routes that cannot be read, and from a router that writes weights only.
+	Overlays []int
 	// Accepted says that every parent of every route reports it as accepted, with all references resolved, for the
 	// generation that was read.
 	Accepted bool
 	// Versions of the routes as they were read, in the order of the target; empty for one that could not be read.
 	Versions []string
-	// Attached says that a route has the standby Service in a rule that names the active one.
+	// Attached says that a route has the standby Service in a rule that names the active one, or a rule that was made for
+	// matched requests.
 	Attached bool
 	// Routes are those of the target and those that its selectors pick, with what is to be remembered of each before anything
 	// is written to it; nil from a router that remembers nothing and has no selectors. A caller acts on these: Versions are in

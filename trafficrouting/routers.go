@@ -36,8 +36,13 @@ func (r Routers) For(namespace string, spec *v1alpha1.RolloutSpec) (Router, Targ
 	if router == nil {
 		return nil, Target{}, fmt.Errorf("spec.traffic.%s: this controller was started without a router for it", name)
 	}
+	overlays, _ := spec.Overlays()
+	if len(overlays) == 1 {
+		overlays = nil
+	}
 	return router, Target{
 		Namespace: namespace,
+		Overlays:  overlays,
 		Routes:    RoutesOf(namespace, spec),
 		Selectors: SelectorsOf(namespace, spec),
 		Active:    spec.Services.Active,

@@ -58,6 +58,7 @@ type RolloutList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.services)",message="traffic is shared between two Services: write services.active, the name of the Service that callers use",fieldPath=".services"
 // +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.strategy.canary) || has(self.strategy.blueGreen)",message="only canary and blueGreen move traffic by routes: remove traffic, or write one of these strategies",fieldPath=".traffic"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.replicas))",message="replicas of a step works with traffic only; without routes the share of traffic is the ratio of pods: remove replicas from the steps, or write traffic",fieldPath=".strategy.canary.steps"
+// +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.match) && !has(s.mirror))",message="only routes tell requests apart: remove match and mirror from the steps, or write traffic",fieldPath=".strategy.canary.steps"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.minPodsPerReplicaSet)",message="without traffic, the share of a revision is its number of pods: remove minPodsPerReplicaSet, or write traffic",fieldPath=".strategy.canary.minPodsPerReplicaSet"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.scaleDownDelay)",message="without traffic, pods of a canary are replaced one by one and there is nothing to delay: remove scaleDownDelay, or write traffic",fieldPath=".strategy.canary.scaleDownDelay"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.maxSurge) || !has(self.strategy.canary.maxUnavailable) || !((self.strategy.canary.maxSurge == 0 || self.strategy.canary.maxSurge == '0%') && (self.strategy.canary.maxUnavailable == 0 || self.strategy.canary.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable are both 0, so no pod could be replaced: write at least 1 for one of them",fieldPath=".strategy.canary.maxUnavailable"
@@ -255,7 +256,7 @@ type CanaryStrategy struct {
 // CanaryStep is one stage of a canary: a share of traffic, the capacity for it, and the gates that must all hold
 // before the next. What a step leaves out stays as it was in the step before.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.weight) || has(self.replicas) || has(self.pause) || has(self.analysis)",message="an empty step does nothing: write weight, replicas, pause or analysis, or remove the step"
+// +kubebuilder:validation:XValidation:rule="has(self.weight) || has(self.replicas) || has(self.match) || has(self.mirror) || has(self.pause) || has(self.analysis)",message="an empty step does nothing: write weight, replicas, match, mirror, pause or analysis, or remove the step"
 type CanaryStep struct {
 	// Weight is the percentage of traffic for the candidate: 0 to 100, with tenths as a string ("0.5").
 	// +optional
@@ -267,6 +268,17 @@ type CanaryStep struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000
 	Replicas *int32 `json:"replicas,omitempty"`
+
+	// Match sends requests to the candidate by what is in them, beside those that the weight gives it: those for which any
+	// entry holds. An empty list takes off what a step before has set. Only with routes.
+	// +optional
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=atomic
+	Match []RequestMatch `json:"match,omitzero"`
+
+	// Mirror sends copies of requests to the candidate; a percent of 0 ends what a step before has set. Only with routes.
+	// +optional
+	Mirror *Mirror `json:"mirror,omitempty"`
 
 	// Pause holds for a duration, or, when empty, until a person promotes.
 	// +optional

@@ -87,13 +87,17 @@ func validateWithoutRoutes(c *CanaryStrategy, path *field.Path) field.ErrorList 
 		errs = append(errs, field.Forbidden(path.Child("steps"), "replicas of a step works with traffic only; without routes "+
 			"the share of traffic is the ratio of pods: remove replicas from the steps, or write traffic"))
 	}
+	if slices.ContainsFunc(c.Steps, func(s CanaryStep) bool { return s.Match != nil || s.Mirror != nil }) {
+		errs = append(errs, field.Forbidden(path.Child("steps"), "only routes tell requests apart: remove match and mirror from "+
+			"the steps, or write traffic"))
+	}
 	return errs
 }
 
 func validateStep(s *CanaryStep, path *field.Path) field.ErrorList {
-	if s.Weight == nil && s.Replicas == nil && s.Pause == nil && s.Analysis == nil {
+	if s.empty() {
 		return field.ErrorList{field.Required(path,
-			"an empty step does nothing: write weight, replicas, pause or analysis, or remove the step")}
+			"an empty step does nothing: write weight, replicas, match, mirror, pause or analysis, or remove the step")}
 	}
 	var errs field.ErrorList
 	if s.Weight != nil {
@@ -105,7 +109,12 @@ func validateStep(s *CanaryStep, path *field.Path) field.ErrorList {
 		errs = append(errs, validateHold(s.Pause.Duration, path.Child("pause", "duration"),
 			"remove duration to wait for a person")...)
 	}
+	errs = append(errs, validateMatches(s.Match, path.Child("match"))...)
 	return append(errs, validateAnalysis(s.Analysis, path.Child("analysis"))...)
+}
+
+func (s *CanaryStep) empty() bool {
+	return s.Weight == nil && s.Replicas == nil && s.Match == nil && s.Mirror == nil && s.Pause == nil && s.Analysis == nil
 }
 
 func validateBlueGreen(b *BlueGreenStrategy, path *field.Path) field.ErrorList {

@@ -1,5 +1,7 @@
 package planner
 
+import "github.com/sluice-dev/sluice/api/v1alpha1"
+
 // need is the number of pods that carry a share of the traffic of a Rollout: ceil(replicas × share / 1000), and so at
 // least 1 for any share above 0 of at least one replica. The share is in tenths of a percent.
 func need(replicas, share int32) int32 {
@@ -23,14 +25,19 @@ func carries(replicas, ready int32) int32 {
 }
 
 // requires is the number of candidate pods that a step asks for: where there is traffic at least one, and at least
-// MinPods, whatever the step says; and none where there are no replicas.
+// MinPods, whatever the step says; and none where there are no replicas. How many requests match nobody knows: they count
+// as a share that is more than none.
 func (p *pass) requires(step Step) int32 {
+	share := step.Weight
+	if step.Overlay != v1alpha1.NoOverlay {
+		share = max(share, 1)
+	}
 	switch {
 	case step.Replicas == AllReplicas:
 		return p.Spec.Replicas
 	case step.Replicas == WhatTheWeightNeeds || p.Spec.Replicas == 0:
-		return p.Spec.needs(step.Weight)
-	case step.Weight == 0:
+		return p.Spec.needs(share)
+	case share == 0:
 		return step.Replicas
 	}
 	return max(step.Replicas, 1, min(p.Spec.MinPods, p.Spec.Replicas))

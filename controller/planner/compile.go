@@ -36,6 +36,8 @@ type Spec struct {
 	Mode Mode
 	// Steps are taken in order. There is at least one.
 	Steps []Step
+	// Overlays are the different overlays of steps, with none as the first. Nil stands for none.
+	Overlays []v1alpha1.Overlay
 	// Surge is how many pods there may be above Replicas, in Ratio mode.
 	Surge int32
 	// Unavailable is how many of Replicas may be unavailable.
@@ -75,10 +77,23 @@ func (s Spec) StepAt(reached int32) int32 { return min(reached, int32(len(s.Step
 type Step struct {
 	// Weight of the candidate in tenths of a percent, 0 to 1000.
 	Weight int32
+	// Overlay is the index, among Spec.Overlays, of what is laid over the weight.
+	Overlay int32
 	// Replicas of the candidate: a number, WhatTheWeightNeeds or AllReplicas.
 	Replicas int32
 	// Gates must all hold before the next step.
 	Gates []Gate
+}
+
+// OverlayOf is what a step lays over its weight.
+func (s Spec) OverlayOf(step Step) v1alpha1.Overlay { return s.Overlay(step.Overlay) }
+
+// Overlay is the one with an index; none for one that the spec does not have.
+func (s Spec) Overlay(index int32) v1alpha1.Overlay {
+	if index < 0 || int(index) >= len(s.Overlays) {
+		return v1alpha1.Overlay{}
+	}
+	return s.Overlays[index]
 }
 
 // GateKind is a kind of gate.
@@ -165,7 +180,11 @@ func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
 	out.Surge, out.Unavailable = surge, min(unavailable, out.Replicas)
 	switch strategy := spec.Strategy; {
 	case strategy.Canary != nil:
-		return compileCanary(out, strategy.Canary)
+		var ofStep []int32
+		if out.Mode == Routed {
+			out.Overlays, ofStep = spec.Overlays()
+		}
+		return compileCanary(out, strategy.Canary, ofStep)
 	case strategy.BlueGreen != nil:
 		return compileBlueGreen(out, strategy.BlueGreen), nil
 	case strategy.RollingUpdate != nil:
@@ -182,7 +201,7 @@ func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
 
 // compileCanary compiles steps. A step that sets a weight without replicas asks for the pods that the weight needs;
 // whatever else it leaves out stays as it was.
-func compileCanary(out Spec, canary *v1alpha1.CanaryStrategy) (Spec, error) {
+func compileCanary(out Spec, canary *v1alpha1.CanaryStrategy, overlays []int32) (Spec, error) {
 	current := Step{Replicas: WhatTheWeightNeeds}
 	for i, step := range canary.Steps {
 		if step.Weight != nil {
@@ -194,6 +213,9 @@ func compileCanary(out Spec, canary *v1alpha1.CanaryStrategy) (Spec, error) {
 		}
 		if step.Replicas != nil {
 			current.Replicas = *step.Replicas
+		}
+		if i < len(overlays) {
+			current.Overlay = overlays[i]
 		}
 		current.Gates = stepGates(i, step)
 		out.Steps = append(out.Steps, current)

@@ -38,6 +38,7 @@
 //	rollback.go   which revisions come back without steps
 //	ending.go     promotion, retreat, and the stages at rest
 //	traffic.go    which Service points where and what weight the routes have: every write that moves traffic
+//	weigh.go      the weight of a step, and what is laid over it
 //	capacity.go   how many pods a weight needs
 //	carry.go      what becomes of a weight when endpoints that carry it fail
 //	scale.go      who may grow and who may shrink

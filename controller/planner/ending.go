@@ -10,13 +10,13 @@ import (
 )
 
 // initial brings up the first revision. There is nothing to compare it with and nothing to go back to, so there are no
-// steps, and its deadline reports and does not abort. Traffic is not touched, but for weight on a standby Service that
+// steps, and its deadline reports and does not abort. Traffic is not touched, but for what a standby Service gets that
 // has nothing behind it; idle settles it.
 func (p *pass) initial() {
 	if p.initialProblem() {
 		return // the Services and the routes may be those of another Rollout
 	}
-	if p.Spec.Mode == Routed && p.Route.Weight > 0 {
+	if p.Spec.Mode == Routed && (p.Route.Weight > 0 || p.Route.Overlay != v1alpha1.NoOverlay) {
 		p.setWeight(0)
 	}
 	if p.initialPaused() {

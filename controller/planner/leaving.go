@@ -97,7 +97,7 @@ func (p *pass) nothingToBring() bool {
 	switch {
 	case p.Spec.Mode == Ratio, !p.Active.Found:
 		return true
-	case !p.Active.pinned() && (p.Spec.Mode == Switch || p.Route.Weight == 0):
+	case !p.Active.pinned() && (p.Spec.Mode == Switch || p.Route.empty()):
 		return true // the active Service selects every pod already
 	case p.Spec.Mode == Routed && !p.Standby.Found:
 		return p.Active.Revision != p.state.Stable // what the weight is on is gone, and cannot help
@@ -156,7 +156,7 @@ func (p *pass) letGo(late bool) {
 func (p *pass) leavesRoutes(late bool) bool {
 	routed := p.Spec.Mode == Routed
 	switch {
-	case routed && p.Route.Weight != 0:
+	case routed && !p.Route.empty():
 		p.setWeight(0)
 	case routed && !p.calm(p.Route.Accepted) && !late:
 	case p.Leaving.Referred && p.Leaving.Twin:

@@ -113,10 +113,13 @@ type PointService struct {
 	Revision string
 }
 
-// SetWeight sets the share of the standby Service in every managed route.
+// SetWeight sets the share of the standby Service in every managed route, and what is laid over it, in one write: without
+// an overlay it takes every match and mirror away.
 type SetWeight struct {
 	// Tenths of a percent, 0 to 1000. The active Service gets the rest.
 	Tenths int32
+	// Overlay is the index of one of Spec.Overlays.
+	Overlay int32
 }
 
 // DetachStandby takes the standby Service out of every managed route. It carries no weight then.
@@ -191,6 +194,9 @@ func (a PointService) String() string {
 
 // String says what the action does.
 func (a SetWeight) String() string {
+	if a.Overlay != v1alpha1.NoOverlay {
+		return fmt.Sprintf("set the weight of standby to %s%% with overlay %d", v1alpha1.FormatWeight(a.Tenths), a.Overlay)
+	}
 	return fmt.Sprintf("set the weight of standby to %s%%", v1alpha1.FormatWeight(a.Tenths))
 }
 

@@ -21,7 +21,9 @@ func (p *pass) sizeRelease(step Step) {
 	if desired := p.revision(p.state.Candidate).Desired; desired > candidate {
 		candidate = max(candidate, min(desired, p.carried(p.state.Candidate)))
 	}
-	p.size(p.state.Candidate, candidate, p.quiet())
+	// Endpoints that come back are new ones, of which gateways have yet to hear.
+	gone := candidate > 0 || p.revision(p.state.Candidate).Desired == 0 || p.forgotten(p.state.Candidate)
+	p.size(p.state.Candidate, candidate, gone && p.quiet())
 	p.drain()
 }
 
@@ -78,13 +80,22 @@ func (p *pass) lastShare() int32 {
 	return FullWeight
 }
 
-// carried is the number of pods for the share that a revision has now; what it has, when the share is unknown.
+// carried is the number of pods for the share that a revision has now; what it has, when the share is unknown: also as long
+// as it has requests by matches that the step does not ask for, or no longer.
 func (p *pass) carried(hash string) int32 {
 	share := p.share(hash)
-	if share == WeightUnknown {
+	if share == WeightUnknown || p.overlaid(hash) && p.Route.Overlay != p.step().Overlay {
 		return p.revision(hash).Desired
 	}
+	if p.overlaid(hash) {
+		share = max(share, 1)
+	}
 	return p.Spec.needs(share)
+}
+
+// overlaid says whether a revision has requests, or copies of them, whatever the weight.
+func (p *pass) overlaid(hash string) bool {
+	return p.Spec.Mode == Routed && p.Route.Overlay != v1alpha1.NoOverlay && p.Standby.Revision == hash
 }
 
 // quiet says whether traffic is in place and has settled, so that what it has left may shrink.

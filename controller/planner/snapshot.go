@@ -110,11 +110,23 @@ type Route struct {
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000; WeightUnknown when a route is
 	// missing or the routes disagree.
 	Weight int32
+	// Overlay is the index, among Spec.Overlays, of what all routes have laid over the weight, exactly: NoOverlay when they
+	// have nothing of any; OverlayUnknown when they have something else, or disagree.
+	Overlay int32
 	// Accepted says that every parent gateway has reported the route Accepted and ResolvedRefs at its generation.
 	Accepted bool
 	// Hands say who last wrote each route, in their order.
 	Hands []Hand
 }
+
+// OverlayUnknown is the overlay of routes that have matches or mirrors which no step asks for, or that disagree.
+const OverlayUnknown int32 = -1
+
+// empty says whether the standby Service has no requests by a route, neither by weight nor by an overlay.
+func (r Route) empty() bool { return r.Weight == 0 && r.Overlay == v1alpha1.NoOverlay }
+
+// known says whether routes agree on what they say, and say what a step can ask for.
+func (r Route) known() bool { return r.Weight != WeightUnknown && r.Overlay != OverlayUnknown }
 
 // WeightUnknown is the weight of routes that are missing or that disagree.
 const WeightUnknown int32 = -1

@@ -99,97 +99,7 @@ func (p *pass) alive() bool {
 	case p.Spec.Mode == Switch || p.Standby.Revision != candidate && p.Standby.Found:
 		return true
 	}
-	return p.Route.Weight == 0 || p.Standby.ready(candidate) > 0 || min(p.Active.ready(stable), p.revision(stable).Ready) == 0
-}
-
-// weigh gives the candidate the weight of a step, once enough of its pods can carry it.
-func (p *pass) weigh(step Step) bool {
-	needed, weight := p.requires(step), p.Route.Weight
-	settled := p.calm(p.Route.Accepted && weight != WeightUnknown)
-	switch {
-	case weight > step.Weight:
-		p.lower(step)
-		return false
-	case weight != step.Weight:
-		p.gain(step, needed)
-		return false
-	}
-	if !p.Route.Accepted {
-		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s waits for every gateway to accept the route", p.position(), percent(step.Weight))
-		return false
-	}
-	if p.unready(needed) {
-		return false
-	}
-	if weight == 0 {
-		p.known()
-	}
-	if !settled {
-		p.why(v1alpha1.ReasonSettling, "%s: weight %s is in place; gateways are given %s", p.position(), percent(step.Weight), p.Spec.Settle)
-	}
-	return settled
-}
-
-// gain gives the candidate more weight, once its pods and their endpoints are there and gateways know them.
-func (p *pass) gain(step Step, needed int32) {
-	switch {
-	case p.Spec.Paused:
-		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
-	case p.unready(needed) || !p.heard():
-	default:
-		p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
-		p.setWeight(step.Weight)
-	}
-}
-
-// unready says whether the candidate still lacks pods, or its Service their endpoints.
-func (p *pass) unready(needed int32) bool {
-	if p.waitForPods(p.state.Candidate, needed) || p.waitForEndpoints(p.Standby, p.state.Candidate, needed) {
-		p.state.EndpointsAt = metav1.MicroTime{}
-		return true
-	}
-	return false
-}
-
-// known says whether gateways have had the settle time to hear of the endpoints of the standby Service, when it is to get
-// its first share of the traffic. A gateway hears of routes and of endpoints by separate watches, and one that hears of
-// the weight first answers 503.
-func (p *pass) known() bool {
-	if p.Route.Weight != 0 {
-		return true
-	}
-	if p.state.EndpointsAt.IsZero() {
-		p.state.EndpointsAt = p.now()
-	}
-	if !p.due(p.state.EndpointsAt, p.Spec.Settle) {
-		p.why(v1alpha1.ReasonSettling, "%s: service %s has its endpoints; gateways are given %s to hear of them", p.position(),
-			p.Standby.Name, p.Spec.Settle)
-		return false
-	}
-	return true
-}
-
-// heard says the same of the write of that share, for which the time must have passed by our own clock too.
-func (p *pass) heard() bool {
-	if !p.known() {
-		return false
-	}
-	if p.Route.Weight == 0 && !p.watched() {
-		p.why(v1alpha1.ReasonSettling, "%s: service %s has its endpoints; gateways are given %s from the start of the controller",
-			p.position(), p.Standby.Name, p.Spec.Settle)
-		return false
-	}
-	return true
-}
-
-// lower takes weight off the candidate, as far as stable can carry it.
-func (p *pass) lower(step Step) {
-	needed := p.Spec.needs(FullWeight - step.Weight)
-	if p.waitForEndpoints(p.Active, p.state.Stable, needed) {
-		return
-	}
-	p.why(v1alpha1.ReasonWaitingForRoute, "%s: weight %s is being set", p.position(), percent(step.Weight))
-	p.setWeight(step.Weight)
+	return p.Route.empty() || p.Standby.ready(candidate) > 0 || min(p.Active.ready(stable), p.revision(stable).Ready) == 0
 }
 
 // reachSwitch brings a step about by the selector of the active Service: the candidate is either beside stable, or has
@@ -249,9 +159,9 @@ func (p *pass) settleOn(hash string, d demand) bool {
 		p.repoint(hash, d)
 	case p.Standby.Revision == hash:
 		p.raise(hash, d)
-	case p.Route.Weight == 0 && p.Route.Accepted:
+	case p.Route.empty() && p.Route.Accepted:
 		p.point(Standby, hash)
-	case p.Route.Weight == 0 || p.Route.Weight == FullWeight:
+	case p.Route.empty() || p.Route.Weight == FullWeight:
 		p.why(v1alpha1.ReasonWaitingForRoute, "weight %s waits for every gateway to accept the route", percent(p.Route.Weight))
 	default:
 		// Neither Service selects the revision and both carry weight: somebody else changed a selector.
@@ -338,7 +248,7 @@ func (p *pass) takes(ready int32, d demand) int32 {
 // unweigh brings the weight back to the active Service, which selects the wanted revision.
 func (p *pass) unweigh(hash string, d demand) bool {
 	exact := p.Active.others(hash) == 0 && p.Active.ready(hash) >= d.ready
-	if p.Spec.Mode == Switch || p.Route.Weight == 0 {
+	if p.Spec.Mode == Switch || p.Route.empty() {
 		settled := p.calm(exact && (p.Spec.Mode == Switch || p.Route.Accepted))
 		if !settled {
 			p.why(v1alpha1.ReasonSettling, "traffic settles on revision %s: service %s has %d of its endpoints and %d of other pods",
@@ -372,8 +282,7 @@ func (p *pass) fallBack(hash string) {
 		ready = min(ready, r.Ready)
 		weight = FullWeight - carries(p.Spec.Replicas, ready)
 	}
-	if weight < p.Route.Weight || p.Route.Weight == WeightUnknown && weight < FullWeight {
-		p.setWeight(weight)
+	if p.takesBack(weight, ready >= p.one()) {
 		return
 	}
 	p.calm(p.Route.Accepted)
@@ -387,6 +296,20 @@ func (p *pass) fallBack(hash string) {
 	}
 	p.why(reason, "%s stays until more than %d of %s of %s are ready endpoints of service %s",
 		stays, ready, pods(p.Spec.Replicas), hash, p.Active.Name)
+}
+
+// takesBack writes a lower weight, if it is one, and says whether anything was written. Matches go with the first write to a
+// stable that has something ready: what matched goes by weight again, of which stable has its share.
+func (p *pass) takesBack(weight int32, serves bool) bool {
+	switch now := p.Route.Weight; {
+	case weight < now, now == WeightUnknown && weight < FullWeight:
+		p.setWeight(weight)
+	case serves && p.Route.Overlay != v1alpha1.NoOverlay && now != WeightUnknown:
+		p.setWeight(now)
+	default:
+		return false
+	}
+	return true
 }
 
 // one is the least number of ready endpoints that traffic may go to; none are needed where there are no replicas.
@@ -416,7 +339,7 @@ func (p *pass) previews(hash string) bool {
 		return true
 	case !p.Standby.Found:
 		return false // ensureStandby has asked for it
-	case p.Spec.Mode == Routed && p.Route.Weight != 0:
+	case p.Spec.Mode == Routed && !p.Route.empty():
 		p.fallBack(p.state.Stable)
 	case !p.unheard():
 		p.point(Standby, hash)
@@ -479,6 +402,7 @@ func (p *pass) calm(inPlace bool) bool {
 // certain says the same of the writes that nothing takes back, for which the time must have passed by our own clock too.
 func (p *pass) certain(inPlace bool) bool { return p.calm(inPlace) && p.watched() }
 
+// setWeight writes a weight that belongs to no step: with it every match and mirror goes.
 func (p *pass) setWeight(tenths int32) {
 	p.calm(false)
 	p.do(SetWeight{Tenths: tenths})

@@ -72,7 +72,7 @@ func (r *Reconciler) moveTraffic(ctx context.Context, w *world, action planner.A
 	return fmt.Errorf("there is no way to %s", action)
 }
 
-// setWeight writes the share of the standby Service to every route. In a cluster that serves no routes there is nothing
+// setWeight writes the share of the standby Service, and what is laid over it, to every route. In a cluster that serves no routes there is nothing
 // to write, and a problem that tells of it.
 func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeight) error {
 	if w.router == nil {
@@ -83,7 +83,7 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 			return err
 		}
 	}
-	return w.router.Apply(ctx, w.target, trafficrouting.Wanted{Weight: a.Tenths})
+	return w.router.Apply(ctx, w.target, trafficrouting.Wanted{Weight: a.Tenths, Overlay: w.snapshot.Spec.Overlay(a.Overlay)})
 }
 
 // detachStandby takes the standby Service out of every route.

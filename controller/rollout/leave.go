@@ -146,7 +146,8 @@ func (w *world) pretend(action planner.Action, done bool) {
 			w.snapshot.Standby.Revision = a.Revision
 		}
 	case planner.SetWeight:
-		w.snapshot.Route.Weight, w.snapshot.Leaving.Twin = a.Tenths, w.snapshot.Leaving.Twin && done
+		w.snapshot.Route.Weight, w.snapshot.Route.Overlay = a.Tenths, a.Overlay
+		w.snapshot.Leaving.Twin = w.snapshot.Leaving.Twin && done
 	case planner.DetachStandby:
 		w.snapshot.Leaving.Referred, w.snapshot.Leaving.Twin = false, done
 	case planner.DeleteStandby:
@@ -243,9 +244,13 @@ func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting
 			w.shared = w.shared || observed.Attached
 			continue
 		}
-		if len(usable) > 0 && observed.Weight != all.Weight {
+		if len(usable) == 0 {
+			all.Weight, all.Overlays = observed.Weight, observed.Overlays
+		}
+		if observed.Weight != all.Weight {
 			observed.Weight = trafficrouting.WeightUnknown
 		}
+		all.Overlays = trafficrouting.Common(all.Overlays, observed.Overlays)
 		usable = append(usable, append(observed.Routes, ref)[0])
 		all.Weight, all.Attached = observed.Weight, all.Attached || observed.Attached
 		all.Accepted = all.Accepted && (observed.Accepted || len(observed.Problems) > 0)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -77,10 +78,29 @@ func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 	if observed.Routes != nil {
 		w.target.Routes = observed.Routes
 	}
-	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted}
+	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted, Overlay: w.overlay(observed.Overlays)}
 	w.snapshot.Route.Hands = hands(observed.Writers)
 	for _, p := range observed.Problems {
 		w.problem(p.Reason, p.Field, p.Message)
 	}
 	return nil
+}
+
+// overlay is which of the overlays that routes have exactly is to be told of: several may come to the same. It is the one
+// of the step that the release is at, when that is among them.
+func (w *world) overlay(fits []int) int32 {
+	spec, state := w.snapshot.Spec, w.snapshot.State
+	switch {
+	case fits == nil: // nothing is known: of the weight neither, or the router has no overlays
+		return v1alpha1.NoOverlay
+	case len(fits) == 0:
+		return planner.OverlayUnknown
+	}
+	if state.Stage != v1alpha1.StageStepping || w.rollout.DeletionTimestamp != nil || len(spec.Steps) == 0 {
+		return int32(fits[0])
+	}
+	if step := spec.Steps[spec.StepAt(state.Step)].Overlay; slices.Contains(fits, int(step)) {
+		return step
+	}
+	return int32(fits[0])
 }

@@ -28,7 +28,7 @@ func TestRouterConformance(t *testing.T) {
 			routertest.Run(t, func(t *testing.T) routertest.World {
 				t.Helper()
 				return newRoutesOf(t, env.Start(t), builder.RouteKind(kind))
-			}, routertest.Features{Others: true})
+			}, routertest.Features{Others: true, Overlays: kind == v1alpha1.RouteKindHTTP || kind == v1alpha1.RouteKindGRPC})
 		})
 	}
 }

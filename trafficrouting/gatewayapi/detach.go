@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // Without returns the route as it was before, or, where nothing is remembered of it, without backends of the standby Service
@@ -11,7 +13,7 @@ import (
 // what it is. What they had of the requests goes to the active Service; the share of every other backend stays. The Weight
 // of the Split has no meaning here. The error is a *RouteError, as that of Render for the weight 0.
 func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.Unstructured, changed bool, err error) {
-	s.Weight = 0
+	s.Weight, s.Overlay = 0, v1alpha1.Overlay{}
 	desired, changed, err = Render(route, s)
 	if err != nil || s.Before != nil {
 		return desired, changed, err
@@ -29,8 +31,10 @@ func Without(route *unstructured.Unstructured, s Split) (desired *unstructured.U
 }
 
 // Names says whether a managed rule of a route is not what it was, or, where nothing is remembered, names the standby
-// Service.
+// Service, or whether a generated rule or a mirror is left.
 func Names(route *unstructured.Unstructured, s Split) bool {
 	rules, err := parseRules(route, s.services(route))
-	return err == nil && slices.ContainsFunc(rules, func(r *rule) bool { return r.Differs() })
+	return s.services(route).laidOn(route, rules) || err == nil && slices.ContainsFunc(rules, func(r *rule) bool {
+		return r.Differs()
+	})
 }

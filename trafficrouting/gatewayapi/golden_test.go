@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { golden.Main(m) }
 
-// TestGolden renders testdata/*/in.yaml with the weight that its comment asks for, for the Services web and
-// web-standby, and compares the route with want.yaml. The first line of want.yaml says what was done.
+// TestGolden renders testdata/*/in.yaml with the weight that its comment asks for and what the step beside it, if there is
+// one, lays over it, for the Services web and web-standby, and compares the route with want.yaml. The first line of want.yaml says what was done.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*/in.yaml")
 	if err != nil || len(files) == 0 {
@@ -49,7 +49,23 @@ func readGolden(t *testing.T, file string) (*unstructured.Unstructured, Split) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parseRoute(t, string(text)), Split{Active: "web", Standby: "web-standby", Weight: weight}
+	split := Split{Active: "web", Standby: "web-standby", Weight: weight}
+	if text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "step.yaml")); err == nil {
+		split.Overlay = overlayOf(t, string(text))
+	}
+	return parseRoute(t, string(text)), split
+}
+
+// overlayOf is what a step asks for.
+func overlayOf(t testing.TB, text string) v1alpha1.Overlay {
+	t.Helper()
+	var step v1alpha1.CanaryStep
+	if err := yaml.UnmarshalStrict([]byte(text), &step); err != nil {
+		t.Fatal(err)
+	}
+	spec := v1alpha1.RolloutSpec{Strategy: v1alpha1.Strategy{Canary: &v1alpha1.CanaryStrategy{Steps: []v1alpha1.CanaryStep{step}}}}
+	all, of := spec.Overlays()
+	return all[of[0]]
 }
 
 // parseRoute reads a route as the API server would hand it out: whole numbers are int64.
@@ -104,5 +120,8 @@ func holdRead(t *testing.T, desired *unstructured.Unstructured, split Split) {
 	}
 	if again, changed, err := Render(desired, split); err != nil || changed || !cmp.Equal(desired, again) {
 		t.Fatalf("weight %d is written a second time, error %v\n%s", split.Weight, err, describe(desired))
+	}
+	if fits, err := Laid(desired, split, []v1alpha1.Overlay{split.Overlay}); err != nil || len(fits) != 1 {
+		t.Fatalf("the overlay %q is not seen, error %v\n%s", split.Overlay, err, describe(desired))
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
@@ -18,6 +19,8 @@ type Split struct {
 	Before []string
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000.
 	Weight int32
+	// Overlay has the requests that the standby Service gets whatever the weight, and copies of requests.
+	Overlay v1alpha1.Overlay
 }
 
 // splitOf says which rules of a route of a target are shared between which Services.
@@ -26,14 +29,22 @@ func splitOf(t trafficrouting.Target, route trafficrouting.Route) Split {
 }
 
 // Render returns the route as it should be, and whether that differs from what it is. The route that is passed is not
-// changed; the one that is returned shares nothing with it. Rules that carry the weight already stay as they are.
+// changed; the one that is returned shares nothing with it. Rules that carry the weight and the overlay already stay as
+// they are.
 //
-// The error is a *RouteError that says what is wrong with the route and what would mend it. A weight of 0 is refused
-// only to a route that cannot be read, that has no managed rule, or whose weights of active and standby together are
-// beyond what the API allows for one backend.
+// The error is a *RouteError that says what is wrong with the route and what would mend it. A weight of 0 without an
+// overlay is refused only to a route that cannot be read, that has no managed rule and no generated one, or whose weights of
+// active and standby together are beyond what the API allows for one backend.
 func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Unstructured, changed bool, err error) {
 	desired = route.DeepCopy()
 	rules, err := parseRules(desired, s.services(route))
+	if err != nil && s.nothing() && s.strip(desired) {
+		return desired, true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	changed, err = s.lay(desired, rules)
 	if err != nil {
 		return nil, false, err
 	}
@@ -49,6 +60,9 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 	return desired, changed, nil
 }
 
+// nothing says whether the standby Service is to have no requests at all.
+func (s Split) nothing() bool { return s.Weight == 0 && s.None() }
+
 // Weight is the share of the standby Service that all managed rules of a route agree on, in tenths of a percent; the
 // Weight of the Split has no meaning here. It is trafficrouting.WeightUnknown when rules disagree, when the share is no
 // whole number of tenths, and for a route without a managed rule.
@@ -62,13 +76,13 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 	}
 	var weights []int32
 	for _, r := range rules {
-		share, ok := r.Weight()
+		share, ok := r.weight()
 		if !ok {
 			share = trafficrouting.WeightUnknown
 		}
 		weights = append(weights, share)
 		if err == nil {
-			err = r.Check()
+			err = r.check()
 		}
 	}
 	if err == nil {

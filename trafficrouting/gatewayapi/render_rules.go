@@ -37,13 +37,17 @@ type services struct {
 type rule struct {
 	*share.Remembered
 
+	// path is where the rule is in the route, "spec.rules[0]", for messages.
+	path string
+	// services are the names that it is read for.
+	services services
 	// fields are those of the rule, as they stand in the route.
 	fields map[string]any
 }
 
 // parseRules reads the managed rules of a route: those that send requests to the active Service, and of these the ones that
 // are named, if some are. A rule that gives all its pools the weight 0 sends nothing to the application, on purpose, and is
-// not managed either. One that is named no more is, as long as the standby Service has a share of it from us.
+// not managed either, nor is one that was generated for matched requests. One that is named no more is, as long as the standby Service has a share of it from us.
 func parseRules(route *unstructured.Unstructured, s services) ([]*rule, error) {
 	all, err := s.sharing(route)
 	if err != nil {
@@ -83,7 +87,7 @@ func (s services) sharing(route *unstructured.Unstructured) ([]*rule, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Managed() {
+		if r.Managed() && !s.generated(item) {
 			rules = append(rules, r)
 		}
 	}
@@ -125,8 +129,10 @@ func parseRule(path string, item any, s services) (*rule, error) {
 		backends = append(backends, b)
 	}
 	name, _ := fields["name"].(string)
+	form := s.form()
+	form.Leaves = fields["sessionPersistence"] != nil
 	return &rule{
-		Remembered: &share.Remembered{List: share.NewList(path, s.form(), backends), Name: name}, fields: fields,
+		Remembered: &share.Remembered{List: share.NewList(path, form, backends), Name: name}, path: path, services: s, fields: fields,
 	}, nil
 }
 

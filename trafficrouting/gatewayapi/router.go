@@ -57,10 +57,11 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 			return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, fmt.Errorf("%s: %w", ref, err)
 		}
 		if i == 0 {
-			out.Weight = one.Weight
+			out.Weight, out.Overlays = one.Weight, one.Overlays
 		} else if out.Weight != one.Weight {
 			out.Weight = trafficrouting.WeightUnknown
 		}
+		out.Overlays = trafficrouting.Common(out.Overlays, one.Overlays)
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
 		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
@@ -70,6 +71,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 			out.Problems = append(out.Problems, p)
 		}
 	}
+	out.Problems = append(out.Problems, idle(t, out.Overlays)...)
 	return out, nil
 }
 
@@ -90,14 +92,16 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	}
 	ref.Before = Before(route, splitOf(t, ref))
 	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}, Routes: []trafficrouting.Route{ref}}
-	var refusal error
-	out.Weight, err = Weight(route, splitOf(t, ref))
-	out.Attached = Names(route, splitOf(t, ref))
+	var unfit, refusal error
+	split := splitOf(t, ref)
+	out.Weight, err = Weight(route, split)
+	out.Overlays, unfit = Laid(route, split, everyOverlay(t))
+	out.Attached = Names(route, split)
 	out.Accepted, refusal = Accepted(route)
 	out.Writers = []trafficrouting.Writer{{
 		Route: ref.String(), Weight: out.Weight, Manager: trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"),
 	}}
-	for _, err := range []error{err, refusal} {
+	for _, err := range []error{err, unfit, refusal} {
 		problem, err := mend(err)
 		if err != nil {
 			return out, err
@@ -121,7 +125,7 @@ func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, w trafficro
 	if w.Weight < 0 || w.Weight > v1alpha1.MaxWeight {
 		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", w.Weight, v1alpha1.MaxWeight)
 	}
-	return r.onEach(ctx, t, Split{Weight: w.Weight}, Render)
+	return r.onEach(ctx, t, Split{Weight: w.Weight, Overlay: w.Overlay}, Render)
 }
 
 // Detach takes the standby Service out of every route of the target.
@@ -160,7 +164,7 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Sp
 			errors.New("it has changed since the weight was decided"))
 	}
 	owner := client.FieldOwner(FieldManager)
-	if s.Weight == 0 {
+	if s.nothing() {
 		owner = RestFieldManager
 	}
 	// A merge patch holds the rules, which are all that differs, and the version that they were read at: fields beside

@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 			routertest.Run(t, func(t *testing.T) routertest.World {
 				t.Helper()
 				return newWorldOf(t, kind, fakeServer(t))
-			}, routertest.Features{Others: true})
+			}, routertest.Features{Others: true, Overlays: kind == v1alpha1.RouteKindHTTP || kind == v1alpha1.RouteKindGRPC})
 		})
 	}
 }

@@ -71,7 +71,7 @@ func (r *Router) best() (schema.GroupVersionKind, error) {
 
 // Observe reads all objects of the target. What has been written counts as in force: nothing reports on it.
 func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficrouting.Observed, error) {
-	return trafficrouting.ObserveEach(t, func(route trafficrouting.Route) (trafficrouting.Observed, error) {
+	out, err := trafficrouting.ObserveEach(t, func(route trafficrouting.Route) (trafficrouting.Observed, error) {
 		object, err := r.read(ctx, route)
 		if err != nil {
 			problems, err := trafficrouting.Mend(err)
@@ -93,6 +93,8 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		out.Problems, err = trafficrouting.Mend(err)
 		return out, err
 	})
+	out.Problems = append(out.Problems, trafficrouting.WeightsOnly(t)...)
+	return out, err
 }
 
 // Apply writes the weight to every object of the target that does not carry it.

@@ -69,7 +69,7 @@ func (p pair) share(s Split) (int32, error) {
 
 // Observe reads all Ingresses of the target. What has been written counts as in force: nothing reports on it.
 func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficrouting.Observed, error) {
-	return trafficrouting.ObserveEach(t, func(route trafficrouting.Route) (trafficrouting.Observed, error) {
+	out, err := trafficrouting.ObserveEach(t, func(route trafficrouting.Route) (trafficrouting.Observed, error) {
 		p, err := r.read(ctx, route)
 		if err != nil {
 			problems, err := trafficrouting.Mend(err)
@@ -87,6 +87,8 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		out.Problems, err = trafficrouting.Mend(err)
 		return out, err
 	})
+	out.Problems = append(out.Problems, trafficrouting.WeightsOnly(t)...)
+	return out, err
 }
 
 func splitOf(t trafficrouting.Target, route trafficrouting.Route, weight int32) Split {

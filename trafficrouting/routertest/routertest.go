@@ -79,6 +79,9 @@ type Features struct {
 	Others bool
 	// Unreported says that nothing reports on routes of this kind, so that what has been written counts as in force.
 	Unreported bool
+	// Overlays says that requests can be told apart by headers, and copied; the World is then an Overlaid. A router without
+	// it tells every Target with overlays that it cannot have them.
+	Overlays bool
 }
 
 // Run holds a router to what it promises. Each test gets a World of its own.
@@ -106,6 +109,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World, features Features) {
 		tests["others keep their share"] = trial.othersKeepTheirShare
 	}
 	maps.Copy(tests, testsOfReports(features))
+	maps.Copy(tests, testsOfOverlays(features))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(trial{t, newWorld(t)}) })
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/sluice-dev/sluice/test/dataplane" //nolint:depguard // a conformance suite is test code
 	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
@@ -24,7 +25,7 @@ type Routes struct {
 	router    trafficrouting.Router
 }
 
-var _ World = (*Routes)(nil)
+var _ Overlaid = (*Routes)(nil)
 
 // NewRoutes makes a World of routes of a kind, in a version that the server serves, in a namespace. The router is made with
 // a client that the World listens in on. The server behind the client must count generations.
@@ -128,6 +129,13 @@ func (w *Routes) Backends(t *testing.T, route string) []Backend {
 		}
 	}
 	return out
+}
+
+// Serve says what becomes of a GET of /, with a header.
+func (w *Routes) Serve(t *testing.T, route, header, value string) (weights map[string]int64, copies int64) {
+	t.Helper()
+	answer := dataplane.Serve(w.get(t, route), dataplane.Request{Headers: map[string]string{header: value}})
+	return answer.Weights, answer.Mirrors[Standby]
 }
 
 // Surroundings is the route as JSON, without the backends of the shared rule, its status, and what the server counts.

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -41,10 +42,15 @@ func (r *Remembered) was() (*List, bool) {
 
 // Differs says whether the list is not what it was, or, where nothing is remembered, names the standby Service.
 func (r *Remembered) Differs() bool {
-	if origin, known := r.was(); known {
-		return !r.Same(origin)
+	origin, known := r.was()
+	if !known {
+		return r.HasStandby()
 	}
-	return r.HasStandby()
+	if r.form.Leaves {
+		entries, _ := origin.Without()
+		return !reflect.DeepEqual(entries, r.Entries())
+	}
+	return !r.Same(origin)
 }
 
 // Share gives the entries of the list with the standby's share, in tenths of a percent, and says whether they differ from
@@ -54,7 +60,7 @@ func (r *Remembered) Share(weight int32) (entries []any, changed bool, err error
 	switch {
 	case known && weight == 0 && origin.form.Leaves:
 		entries, _ = origin.Without()
-		return entries, !r.Same(origin) || origin.HasStandby(), nil
+		return entries, !reflect.DeepEqual(entries, r.Entries()), nil
 	case known && weight == 0:
 		return origin.Entries(), !r.Same(origin), nil
 	case r.Has(weight):

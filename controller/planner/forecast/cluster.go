@@ -90,7 +90,7 @@ func (c *cluster) perform(action planner.Action) {
 	case planner.PointService:
 		c.service(a.Role).Revision = a.Revision
 	case planner.SetWeight:
-		c.Route = planner.Route{Weight: a.Tenths}
+		c.Route = planner.Route{Weight: a.Tenths, Overlay: a.Overlay}
 	case planner.StartAnalysis:
 		c.Analyses = append(c.Analyses, planner.Analysis{Name: a.Gate, Gate: a.Gate, Phase: v1alpha1.AnalysisRunning})
 		c.ends[a.Gate] = c.Now.Add(c.start.Analyses[a.Gate])

@@ -34,7 +34,8 @@ func (w *World) applyToTraffic(a planner.Action) {
 	case planner.PointService:
 		w.point(a)
 	case planner.SetWeight:
-		w.Weight, w.Referred = a.Tenths, w.Referred || a.Tenths > 0
+		w.Weight, w.Overlay = a.Tenths, a.Overlay
+		w.Referred = w.Referred || a.Tenths > 0
 	case planner.DetachStandby:
 		w.Referred = false
 	case planner.DeleteStandby:

@@ -31,9 +31,9 @@ func (w World) helpful() []successor {
 		n.Standby = next
 		out = append(out, successor{n, "standby follows its selector"})
 	}
-	if w.Weight != w.Programmed {
+	if !w.programmed() {
 		n := w
-		n.Programmed = w.Weight
+		n.Programmed, n.ProgrammedOverlay = w.Weight, w.Overlay
 		out = append(out, successor{n, fmt.Sprintf("the gateway programs %d", w.Weight)})
 	}
 	for i, a := range w.Analyses {
@@ -209,8 +209,13 @@ func (w World) edits() []successor {
 
 // respecs are edits of the steps, at any time: more of them, fewer, without gates, and with an analysis at each.
 func (w World) respecs() []successor {
-	var bare, measured []planner.Step
+	var bare, measured, rematched []planner.Step
 	for i, step := range w.Spec.Steps {
+		if len(w.Spec.Overlays) > 0 {
+			other := step
+			other.Overlay = 1 - step.Overlay
+			rematched = append(rematched, other)
+		}
 		step.Gates = nil
 		bare = append(bare, step)
 		step.Gates = []planner.Gate{{Kind: planner.AnalysisGate, Name: planner.StepGate(i)}}
@@ -229,7 +234,11 @@ func (w World) respecs() []successor {
 		{"the last step is removed", w.Spec.Steps[:max(1, len(w.Spec.Steps)-1)]},
 		{"the gates are removed", bare},
 		{"each step gets an analysis", measured},
+		{"each step gets matches, or loses those that it has", rematched},
 	} {
+		if edit.steps == nil {
+			continue
+		}
 		n := w
 		n.Budget.Respecs--
 		n.Spec.Steps, n.Respecified = edit.steps, true

@@ -41,12 +41,16 @@ func scenarios() map[string]World {
 	rolling.Surge = 1
 	recreate := rolling
 	recreate.Surge, recreate.Exclusive, recreate.Unavailable = 0, true, 2
+	matched := base(planner.Routed)
+	matched.Overlays = []v1alpha1.Overlay{{}, {Match: []v1alpha1.RequestMatch{{Cookie: &v1alpha1.CookieMatch{Name: "beta", Value: "1"}}}}}
+	matched.Steps[0].Weight, matched.Steps[0].Overlay = 0, 1
 	two := Budget{Edits: 2}
 	abort := Budget{Edits: 1, Aborts: 1, Deaths: initialDeaths}
 	verdict := Budget{Edits: 1, Failures: 1, Deaths: initialDeaths}
 	out := map[string]World{}
 	modes := map[string]World{
 		"canary by route":                      {Spec: routed, Services: true},
+		"canary by matches":                    {Spec: matched, Services: true},
 		"canary by route, stable proportional": {Spec: proportional, Services: true},
 		"blue/green by selector":               {Spec: blueGreen, Services: true},
 		"blue/green by route":                  {Spec: routedBlueGreen, Services: true},
@@ -71,7 +75,7 @@ func scenarios() map[string]World {
 			out[mode+", "+what] = w
 		}
 	}
-	for _, mode := range []string{"canary by route", "canary by route, stable proportional", "canary by ratio"} {
+	for _, mode := range []string{"canary by route", "canary by matches", "canary by route, stable proportional", "canary by ratio"} {
 		w := modes[mode]
 		w.Spec.Steps = append(slices.Clone(w.Spec.Steps), planner.Step{Weight: 750, Replicas: planner.WhatTheWeightNeeds})
 		w.Budget = Budget{Edits: 1, Respecs: 1}
@@ -208,6 +212,15 @@ func hasty(s planner.Snapshot, p *planner.Plan) {
 	}
 }
 
+// relay lays an overlay over every weight of a plan.
+func relay(p *planner.Plan, overlay int32) {
+	for i, a := range p.Actions {
+		if set, ok := a.(planner.SetWeight); ok {
+			p.Actions[i] = planner.SetWeight{Tenths: set.Tenths, Overlay: overlay}
+		}
+	}
+}
+
 func faultsInTraffic() map[string]fault {
 	return map[string]fault{
 		"weight before pods": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
@@ -242,10 +255,44 @@ func faultsInTraffic() map[string]fault {
 	}
 }
 
+func faultsInMatches() map[string]fault {
+	return map[string]fault{
+		"matches that an abort forgets": {"canary by matches, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if p.State.Stage == v1alpha1.StageRetreating {
+				relay(p, 1)
+			}
+		}), "ABORT-NOW"},
+		"matches that go on in the promotion": {"canary by matches, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StagePromoting {
+				relay(p, 1)
+			}
+		}), "MATCHED"},
+		"matches before pods": {"canary by matches, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping && s.Route.Overlay == 0 && s.Standby.Revision == s.State.Candidate {
+				p.Actions = append([]planner.Action{planner.SetWeight{Overlay: 1}}, p.Actions...)
+			}
+		}), "NO-EMPTY"},
+		"gates that count before matches": {"canary by matches, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping && s.Route.Overlay == 0 && len(p.Actions) > 0 {
+				p.State.Stage = v1alpha1.StagePromoting
+			}
+		}), "GATE"},
+		"matches that are never taken away": {"canary by matches, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
+			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool { return a == planner.SetWeight{Tenths: 0} })
+		}), "STUCK"},
+	}
+}
+
 func faultsInLeaving() map[string]fault {
 	return map[string]fault{
 		"a deletion that forgets the selector": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			p.Left = s.Leaving != nil && s.Route.Weight == 0
+		}), "DETACH"},
+		"a deletion that leaves matches": {"canary by matches, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			p.Left = s.Leaving != nil && s.Active.Revision == "" && s.Route.Weight == 0 && len(p.Actions) > 0
+			if p.Left {
+				p.Actions = nil
+			}
 		}), "DETACH"},
 		"a deletion that lets a candidate in": {"canary by route, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			if s.Leaving != nil && s.Active.Revision != "" {
@@ -304,6 +351,7 @@ func tamper(with func(planner.Snapshot, *planner.Plan)) Planner {
 func TestEveryInvariantBites(t *testing.T) {
 	faults := faultsInTraffic()
 	maps.Copy(faults, faultsInPods())
+	maps.Copy(faults, faultsInMatches())
 	maps.Copy(faults, faultsInLeaving())
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {

@@ -29,6 +29,7 @@ type invariant struct {
 func writeInvariants() []invariant {
 	return []invariant{
 		{"SUM", "Weights are from 0 to 100 % and add up to 100 %.", sum},
+		{"MATCHED", "Requests are matched to the candidate of a release alone, and only at a step that asks for it.", matched},
 		{"NO-EMPTY", "No write gives a Service more traffic than its ready endpoints can carry.", noEmpty},
 		{"HEARD", "The first weight of a candidate comes when gateways have had the settle time to hear of its endpoints.", heard},
 		{"ORDER", "No write takes pods that the present or programmed traffic of a revision needs.", order},
@@ -48,6 +49,23 @@ func sum(_, after *World, _ planner.Action) string {
 	return ""
 }
 
+// matched looks at every write of a route: a weight that belongs to no step takes matches away.
+func matched(before, after *World, a planner.Action) string {
+	if _, ok := a.(planner.SetWeight); !ok || after.Overlay == v1alpha1.NoOverlay {
+		return ""
+	}
+	st, spec := before.State, before.Spec
+	switch {
+	case st.Stage != v1alpha1.StageStepping || before.Leaving.Asked:
+		return fmt.Sprintf("overlay %d in stage %s", after.Overlay, stageName(st.Stage))
+	case spec.Steps[spec.StepAt(st.Step)].Overlay != after.Overlay:
+		return fmt.Sprintf("overlay %d at a step that has another", after.Overlay)
+	case after.Standby.Selects != Index(st.Candidate)+1:
+		return fmt.Sprintf("overlay %d on a service that does not select %s", after.Overlay, st.Candidate)
+	}
+	return ""
+}
+
 // carrying is the number of endpoints of a revision behind Services that have traffic.
 func (w *World) carrying(i int) int32 {
 	weight := max(w.Weight, w.Programmed)
@@ -55,7 +73,7 @@ func (w *World) carrying(i int) int32 {
 		weight = 0
 	}
 	var n int32
-	if weight > 0 {
+	if weight > 0 || w.matched() {
 		n += w.Standby.Endpoints[i]
 	}
 	if min(w.Weight, w.Programmed) < planner.FullWeight {
@@ -88,8 +106,8 @@ func noEmpty(before, after *World, a planner.Action) string {
 		return ""
 	}
 	raised, share := after.Standby, set.Tenths
-	least := after.least(share)
-	if set.Tenths < before.Weight {
+	least := max(after.least(share), lays(before, set))
+	if set.Tenths < before.Weight && lays(before, set) == 0 {
 		raised, share = after.Active, planner.FullWeight-set.Tenths
 		least = need(after.Spec.Replicas, share)
 		if !after.Spec.Proportional && raised.Selects == Index(after.State.Stable)+1 {
@@ -100,6 +118,14 @@ func noEmpty(before, after *World, a planner.Action) string {
 		return fmt.Sprintf("share %d on %d ready endpoints, %d needed", share, ready, least)
 	}
 	return ""
+}
+
+// lays is the least number of pods for an overlay that a write lays; 0 when it lays none.
+func lays(before *World, set planner.SetWeight) int32 {
+	if set.Overlay == before.Overlay || set.Overlay == v1alpha1.NoOverlay {
+		return 0
+	}
+	return 1
 }
 
 // serving is the number of endpoints of a Service that its selector selects and whose pods are ready.
@@ -129,6 +155,9 @@ func (w *World) shareOf(i int) int32 {
 		if w.Standby.Selects == i+1 {
 			s += weight
 		}
+		if w.Standby.Selects == i+1 && w.matched() {
+			s = max(s, 1)
+		}
 		return s
 	}
 	switch w.Spec.Mode {
@@ -144,7 +173,8 @@ func (w *World) shareOf(i int) int32 {
 // heard leaves out the way back to stable, on which nothing waits for anything but ready endpoints.
 func heard(before, after *World, _ planner.Action) string {
 	st, s := before.State, before.Standby
-	if before.Spec.Mode != planner.Routed || before.Weight != 0 || after.Weight == 0 || s.Selects != Index(st.Candidate)+1 ||
+	if before.Spec.Mode != planner.Routed || before.Weight != 0 || before.Overlay != v1alpha1.NoOverlay ||
+		after.Weight == 0 && after.Overlay == v1alpha1.NoOverlay || s.Selects != Index(st.Candidate)+1 ||
 		!before.releasing() {
 		return ""
 	}
@@ -224,6 +254,9 @@ func (w *World) carriedBy(role planner.Role) int32 {
 	case role == planner.Active:
 		return planner.FullWeight - min(w.Weight, w.Programmed)
 	}
+	if w.matched() {
+		return max(w.Weight, w.Programmed, 1)
+	}
 	return max(w.Weight, w.Programmed)
 }
 
@@ -236,8 +269,8 @@ func abortSticky(before, after *World, a planner.Action) string {
 		return fmt.Sprintf("%s grew to %d pods", Name(i), after.Sets[i].Desired)
 	}
 	_, weighed := a.(planner.SetWeight)
-	if weighed && after.Standby.Selects == i+1 && after.Weight > before.Weight {
-		return fmt.Sprintf("%s got weight %d", Name(i), after.Weight)
+	if weighed && after.Standby.Selects == i+1 && (after.Weight > before.Weight || after.Overlay != v1alpha1.NoOverlay) {
+		return fmt.Sprintf("%s got weight %d, and overlay %d", Name(i), after.Weight, after.Overlay)
 	}
 	return ""
 }
@@ -379,7 +412,7 @@ func (w *World) wayBack(s planner.Snapshot) planner.Action {
 	switch {
 	case w.Spec.Mode == planner.Switch && w.Sets[stable].Ready > 0:
 		return planner.PointService{Role: planner.Active, Revision: s.State.Stable}
-	case w.Spec.Mode == planner.Routed && w.Active.Selects == stable+1 && min(w.Active.Endpoints[stable], w.Sets[stable].Ready) > 0 && w.Weight > 0:
+	case w.Spec.Mode == planner.Routed && w.Active.Selects == stable+1 && min(w.Active.Endpoints[stable], w.Sets[stable].Ready) > 0 && (w.Weight > 0 || w.Overlay > 0):
 		return planner.SetWeight{Tenths: 0}
 	}
 	return nil
@@ -400,13 +433,19 @@ func gate(w *World, plan planner.Plan) string {
 		return ""
 	}
 	step := w.Spec.Steps[min(int(w.State.Step), len(w.Spec.Steps)-1)]
-	if w.Spec.Mode == planner.Routed && (w.Weight != step.Weight || w.Programmed != step.Weight) {
-		return fmt.Sprintf("a step of weight %d is left at weight %d", step.Weight, w.Weight)
+	if w.Spec.Mode == planner.Routed && !w.hasTrafficOf(step) {
+		return fmt.Sprintf("a step of weight %d is left at weight %d, overlay %d, programmed %v", step.Weight, w.Weight, w.Overlay,
+			w.programmed())
 	}
 	if promoted := plan.Command != nil || !w.State.PromotedAt.IsZero(); promoted {
 		return ""
 	}
 	return w.unheld(step)
+}
+
+// hasTrafficOf says whether the traffic of a step is in force.
+func (w *World) hasTrafficOf(step planner.Step) bool {
+	return w.Weight == step.Weight && w.Overlay == step.Overlay && w.programmed()
 }
 
 // unheld names a gate of the present step that does not hold without a person.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 )
 
@@ -71,6 +72,8 @@ func (w *World) residue() string {
 	switch late := w.outwaited(); {
 	case w.Weight != 0 || w.Programmed != 0 && !late:
 		return fmt.Sprintf("weight %d is left, and %d programmed", w.Weight, w.Programmed)
+	case w.Overlay != v1alpha1.NoOverlay || w.ProgrammedOverlay != v1alpha1.NoOverlay && !late:
+		return "matches are left in the route"
 	case w.Active.Selects != 0:
 		return "active selects one revision for ever"
 	}

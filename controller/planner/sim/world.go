@@ -76,6 +76,9 @@ type World struct {
 	Active, Standby Service
 	// Weight of standby in the route, in tenths of a percent, and what the gateway has programmed.
 	Weight, Programmed int32
+	// Overlay is what the route has laid over the weight, by its index among Spec.Overlays, and ProgrammedOverlay what the
+	// gateway has taken of that.
+	Overlay, ProgrammedOverlay int32
 	// Analyses are AnalysisRuns by name of the gate and attempt.
 	Analyses []planner.Analysis
 	// AnalysesOf is the attempt that Analyses belong to.
@@ -121,7 +124,7 @@ func (w *World) Snapshot() planner.Snapshot {
 		State:         w.State,
 		Command:       w.Command,
 		LastCommandID: w.Answered,
-		Route:         planner.Route{Weight: w.Weight, Accepted: w.Weight == w.Programmed},
+		Route:         planner.Route{Weight: w.Weight, Overlay: w.Overlay, Accepted: w.programmed()},
 		Leaving:       w.Leaving.observed(w),
 	}
 	for i, set := range w.Sets {
@@ -141,6 +144,16 @@ func (w *World) Snapshot() planner.Snapshot {
 	return s
 }
 
+// programmed says whether the gateway serves by what the route says.
+func (w *World) programmed() bool {
+	return w.Weight == w.Programmed && w.Overlay == w.ProgrammedOverlay
+}
+
+// matched says whether requests may go to the standby Service whatever the weight.
+func (w *World) matched() bool {
+	return w.Overlay != v1alpha1.NoOverlay || w.ProgrammedOverlay != v1alpha1.NoOverlay
+}
+
 func (s Service) observed(name string) planner.Service {
 	out := planner.Service{Name: name, Found: s.Exists}
 	if s.Selects > 0 {
@@ -157,7 +170,8 @@ func (s Service) observed(name string) planner.Service {
 // key identifies worlds that behave alike: times count by their distance from now, and only as far as it matters.
 func (w *World) key() string {
 	k := keyer(make([]byte, 0, 256))
-	k.numbers(int64(w.Spec.Replicas), int64(w.Target), int64(w.Newest), int64(w.Weight), int64(w.Programmed), int64(w.AnalysesOf))
+	k.numbers(int64(w.Spec.Replicas), int64(w.Target), int64(w.Newest), int64(w.Weight), int64(w.Programmed), int64(w.AnalysesOf),
+		int64(w.Overlay), int64(w.ProgrammedOverlay))
 	k.flags(w.Spec.Paused, w.Answered == w.Command.ID)
 	for _, set := range w.Sets {
 		k.flags(set.Exists)
@@ -172,7 +186,7 @@ func (w *World) key() string {
 	k.numbers(int64(min(w.Clock-w.Standby.Since, w.Spec.Settle)))
 	if w.Respecified {
 		for _, step := range w.Spec.Steps {
-			k.numbers(int64(step.Weight), int64(len(step.Gates)))
+			k.numbers(int64(step.Weight), int64(step.Overlay), int64(len(step.Gates)))
 		}
 	}
 	for _, a := range w.Analyses {
@@ -250,6 +264,9 @@ func (w *World) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s step %d stable=%s candidate=%s target=%s weight=%d/%d", stageName(w.State.Stage), w.State.Step+1,
 		w.State.Stable, w.State.Candidate, Name(w.Target), w.Weight, w.Programmed)
+	if w.matched() {
+		fmt.Fprintf(&b, " overlay=%d/%d", w.Overlay, w.ProgrammedOverlay)
+	}
 	for i, set := range w.Sets {
 		if set.Exists {
 			fmt.Fprintf(&b, " %s=%d/%d+%d", Name(i), set.Desired, set.Ready, set.Starting)
