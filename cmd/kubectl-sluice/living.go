@@ -49,6 +49,9 @@ func (l *living) start(ctx context.Context, next bool) (forecast.Start, error) {
 		}
 	}
 	s.Route = planner.Route{Weight: l.standbyWeight(), Accepted: true}
+	if state := l.rollout.Status.State; !state.GatesAt.IsZero() && state.Stage == v1alpha1.StageStepping && len(s.Spec.Steps) > 0 {
+		s.Route.Overlay = s.Spec.Steps[s.Spec.StepAt(state.Step)].Overlay // its gates count, so that it is in force
+	}
 	if next && l.rests() {
 		s.Target = forecast.SomeCandidate
 	}

@@ -96,6 +96,9 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	split := splitOf(t, ref)
 	out.Weight, err = Weight(route, split)
 	out.Overlays, unfit = Laid(route, split, everyOverlay(t))
+	if unfit == nil {
+		unfit = r.lacking(ctx, route, everyOverlay(t))
+	}
 	out.Attached = Names(route, split)
 	out.Accepted, refusal = Accepted(route)
 	out.Writers = []trafficrouting.Writer{{

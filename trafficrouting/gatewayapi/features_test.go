@@ -1,0 +1,49 @@
+package gatewayapi
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+func TestWhatAClassCannotDoIsToldBefore(t *testing.T) {
+	gateway := &gatewayv1.Gateway{Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}}
+	gateway.Namespace, gateway.Name = "shop", "public"
+	class := func(features ...gatewayv1.FeatureName) *gatewayv1.GatewayClass {
+		out := &gatewayv1.GatewayClass{}
+		out.Name = "edge"
+		for _, f := range features {
+			out.Status.SupportedFeatures = append(out.Status.SupportedFeatures, gatewayv1.SupportedFeature{Name: f})
+		}
+		return out
+	}
+	const text = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {namespace: shop, name: web}\n" +
+		"spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: web, port: 80}]}]}\n"
+	for name, row := range map[string]struct {
+		objects []client.Object
+		step    string
+		want    string
+	}{
+		"a mirror of a part": {
+			[]client.Object{gateway, class("HTTPRoute", "HTTPRouteRequestMirror")}, "mirror: {percent: 10}", "HTTPRouteRequestPercentageMirror",
+		},
+		"a mirror of all":                {[]client.Object{gateway, class("HTTPRoute", "HTTPRouteRequestMirror")}, "mirror: {percent: 100}", ""},
+		"no mirror at all":               {[]client.Object{gateway, class("HTTPRoute")}, "mirror: {percent: 100}", "HTTPRouteRequestMirror"},
+		"a query parameter":              {[]client.Object{gateway, class("HTTPRoute")}, `match: [{queryParams: [{name: a, value: b}]}]`, "HTTPRouteQueryParamMatching"},
+		"a header":                       {[]client.Object{gateway, class("HTTPRoute")}, `match: [{headers: [{name: a, value: b}]}]`, ""},
+		"a class that says nothing":      {[]client.Object{gateway, class()}, "mirror: {percent: 10}", ""},
+		"a gateway that cannot be found": {nil, "mirror: {percent: 10}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			router := New(fakeServer(t, row.objects...), nil, nil)
+			err := router.lacking(t.Context(), parseRoute(t, text), []v1alpha1.Overlay{{}, overlayOf(t, row.step)})
+			if (err != nil) != (row.want != "") || err != nil && !strings.Contains(err.Error(), "does not support "+row.want+":") {
+				t.Errorf("error is %v, want one that %q is not supported", err, row.want)
+			}
+		})
+	}
+}
