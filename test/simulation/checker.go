@@ -56,6 +56,7 @@ type subject struct {
 	values map[string][]string
 	// routeWrites are when the controller wrote weights.
 	routeWrites []time.Time
+	fight       fight
 	// contents are what pods were made with, by the name of the pod and of the object.
 	contents map[string]string
 	// runs are the AnalysisRuns that were ever created, and created how often.
@@ -152,6 +153,7 @@ func (c *checker) changed(change *Change) {
 // remember keeps what later checks ask for.
 func (c *checker) remember(l *look) {
 	s, st := l.subject, l.after.rollout.Status.State
+	s.fight.remember(l)
 	switch {
 	case l.change.Kind == kindRoute():
 		s.routeWrites = append(s.routeWrites, c.world.now)

@@ -60,6 +60,7 @@ func (c *checker) fork(w *World) *checker {
 			one.values[field] = slices.Clip(values)
 		}
 		one.routeWrites = slices.Clip(s.routeWrites)
+		one.fight.putBacks, one.fight.began = slices.Clip(s.fight.putBacks), maps.Clone(s.fight.began)
 		out.subjects[key] = &one
 	}
 	return out

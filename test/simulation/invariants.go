@@ -66,8 +66,9 @@ func trafficInvariants() []Invariant {
 		},
 		{
 			Name: "CONTEST", write: contest,
-			Sentence: fmt.Sprintf("against somebody who puts weights back there is no write loop: at most %d writes of a route in a "+
-				"minute. That a contest is told of belongs to the routers", mostRouteWrites),
+			Sentence: fmt.Sprintf("against somebody who puts weights and selectors back there is no write loop: at most %d writes of a "+
+				"route in a minute, and a release gets back what was taken from it at most %d times in %s; no step is left by what was "+
+				"measured, or waited for, before that", mostRouteWrites, mostPutBacks, contestWindow),
 		},
 	}
 }

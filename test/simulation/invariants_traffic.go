@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -276,28 +275,13 @@ func (w *World) free(t *truth) bool {
 // failing says whether an analysis of the release under way has failed.
 func (w *World) failing(t *truth) bool {
 	for _, run := range listed[*v1alpha1.AnalysisRun](w.Server, kindAnalysisRun(), t.rollout.Namespace) {
-		if run.Status.Phase == v1alpha1.AnalysisFailed && metav1.IsControlledBy(run, t.rollout) &&
-			run.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(int(t.rollout.Status.State.Attempt)) {
+		current := w.runOf(t, run.Spec.Gate) // those of an earlier round decide nothing
+		if run.Status.Phase == v1alpha1.AnalysisFailed && metav1.IsControlledBy(run, t.rollout) && current != nil &&
+			run.Name == current.Name {
 			return true
 		}
 	}
 	return false
-}
-
-func contest(l *look) string {
-	if !l.routeWrite() {
-		return ""
-	}
-	n := 1
-	for _, at := range l.subject.routeWrites {
-		if l.world.now.Sub(at) < time.Minute {
-			n++
-		}
-	}
-	if routes := len(l.after.rollout.Spec.Traffic.GatewayAPI.Routes); n > mostRouteWrites*routes {
-		return fmt.Sprintf("%d writes of routes within a minute", n)
-	}
-	return ""
 }
 
 func fields(l *look) string {
