@@ -295,12 +295,16 @@ func TestAskedIsWhatWasWritten(t *testing.T) {
 		s.State.GatesAt, s.State.EndpointsAt = metav1.MicroTime{}, metav1.NewMicroTime(noon().Add(-time.Hour))
 		s.Spec.Steps[0].Weight = 200
 	})
+	tooMuch := with(contested(6, contestEase, 900), func(s *Snapshot) { s.Spec.Steps[0].Weight = 200 })
+	no := Problem{Reason: v1alpha1.ReasonWriteRefused, Message: "no"}
 	for name, row := range map[string]struct {
 		plan Plan
 		want int32
 	}{
-		"written": {Next(s), 200},
-		"refused": {Blocked(s, Problem{Reason: v1alpha1.ReasonWriteRefused, Message: "no"}), 250},
+		"taken back":              {Next(tooMuch), 200},
+		"taken back, and refused": {Blocked(tooMuch, no), 250},
+		"written":                 {Next(s), 200},
+		"refused":                 {Blocked(s, no), 250},
 	} {
 		if got := *row.plan.State.Asked.Weight; got != row.want {
 			t.Errorf("%s: asked for %d, want %d: %s", name, got, row.want, row.plan.Why.Message)

@@ -60,7 +60,7 @@ spec:
   - backendRefs: [{name: web, port: 80}]
 `
 
-// TestWhoOwnsTheRules holds what docs/traffic.md says to users of version control: that the rules are owned by
+// TestWhoOwnsTheRules holds what docs/gitops.md says to users of version control: that the rules are owned by
 // sluice-traffic while the standby has traffic, that a server-side apply is told so, that a client-side apply is not and
 // takes the weight back, and that the rules are not kept once the traffic is.
 func TestWhoOwnsTheRules(t *testing.T) {

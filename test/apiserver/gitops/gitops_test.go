@@ -40,6 +40,7 @@ func started(t *testing.T, made func(*live.World) tool) (*live.World, tool) {
 
 // recipes are the tools as docs/gitops.md sets them up.
 func recipes(t *testing.T) map[string]func(*live.World) tool {
+	t.Helper()
 	return map[string]func(*live.World) tool{
 		"Argo CD, on the client's side": func(w *live.World) tool { return argoOf(t, w, false, recipe(t, "Argo CD")).look },
 		"Argo CD, on the server":        func(w *live.World) tool { return argoOf(t, w, true, recipe(t, "Argo CD")).look },
@@ -49,6 +50,7 @@ func recipes(t *testing.T) map[string]func(*live.World) tool {
 
 // helmOf is Helm as the page has it.
 func helmOf(t *testing.T) func(*live.World) tool {
+	t.Helper()
 	if !strings.Contains(recipe(t, "Helm"), "--server-side=false") {
 		t.Fatal("the recipe is not on the client's side")
 	}
@@ -95,7 +97,10 @@ func TestFlux(t *testing.T) {
 		route.SetAnnotations(text.GetAnnotations())
 	}
 	w, _ := started(t, func(w *live.World) tool {
-		return func(t *testing.T, _ []*unstructured.Unstructured) { flux(t, w, manifests(t, annotated)) }
+		return func(t *testing.T, _ []*unstructured.Unstructured) {
+			t.Helper()
+			flux(t, w, manifests(t, annotated))
+		}
 	})
 	w.Release(live.ImageV2)
 	w.Reaches("the first step", live.Awaiting)
@@ -132,10 +137,14 @@ func TestWithoutARecipe(t *testing.T) {
 		"Argo CD, on the client's side": {func(w *live.World) tool { return argoOf(t, w, false, "").look }, argoManager},
 		"Argo CD, on the server":        {func(w *live.World) tool { return argoOf(t, w, true, "").look }, argoManager},
 		"Flux": {func(w *live.World) tool {
-			return func(t *testing.T, wanted []*unstructured.Unstructured) { flux(t, w, wanted) }
+			return func(t *testing.T, wanted []*unstructured.Unstructured) {
+				t.Helper()
+				flux(t, w, wanted)
+			}
 		}, fluxManager},
 		"Helm 4 with --force-conflicts": {func(w *live.World) tool {
 			return func(t *testing.T, wanted []*unstructured.Unstructured) {
+				t.Helper()
 				for _, target := range wanted {
 					applier{w: w, manager: helmManager, force: true}.apply(t, target)
 				}
@@ -169,6 +178,7 @@ func TestWithoutARecipe(t *testing.T) {
 func TestHelmOnTheServer(t *testing.T) {
 	w, _ := started(t, func(w *live.World) tool {
 		return func(t *testing.T, wanted []*unstructured.Unstructured) {
+			t.Helper()
 			for _, target := range wanted {
 				applier{w: w, manager: helmManager}.apply(t, target)
 			}
