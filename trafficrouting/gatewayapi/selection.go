@@ -34,18 +34,19 @@ func (r *Router) choose(ctx context.Context, t trafficrouting.Target) (selection
 			out.problems = append(out.problems, nothingPicked(selector))
 		}
 		for _, route := range picked {
-			if !slices.ContainsFunc(out.routes, same(route)) {
+			if !slices.ContainsFunc(out.routes, route.Same) {
 				out.routes = append(out.routes, route)
 			}
 		}
 	}
-	for i, route := range out.routes {
-		if at := slices.IndexFunc(t.Known, same(route)); at >= 0 {
-			out.routes[i].UID, out.routes[i].Before = t.Known[at].UID, append([]string{}, t.Known[at].Before...)
-		}
-	}
+	out.routes = t.Recalled(out.routes)
 	out.limit()
-	return out, r.partings(ctx, t, &out)
+	var err error
+	out.routes, out.left, err = t.Parted(out.routes, func(known trafficrouting.Route) (bool, error) {
+		route, err := r.read(ctx, known)
+		return err == nil && route.GetUID() == known.UID && Names(route, splitOf(t, known)), err
+	})
+	return out, err
 }
 
 // pick is what a selector picks, by name. Nothing is picked of a kind that the cluster does not serve, nor what is on its
@@ -79,13 +80,6 @@ func nothingPicked(s trafficrouting.Selector) trafficrouting.Problem {
 		"no %s of the namespace %s has the labels %s: give them to the routes that serve the active Service", s.Kind, s.Namespace, wanted)}
 }
 
-// same says whether a route is the same object as another.
-func same(a trafficrouting.Route) func(trafficrouting.Route) bool {
-	return func(b trafficrouting.Route) bool {
-		return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
-	}
-}
-
 // limit leaves out routes of which there is no room. Those that something is remembered of are the last to go, as the
 // standby Service may have a share of them.
 func (s *selection) limit() {
@@ -100,29 +94,4 @@ func (s *selection) limit() {
 		return cmp.Compare(len(b.Before), len(a.Before))
 	})
 	s.routes = s.routes[:maxRoutes]
-}
-
-// partings finds the known routes that nothing names or picks any more. One that is gone, or is what it was, is forgotten.
-func (r *Router) partings(ctx context.Context, t trafficrouting.Target, s *selection) error {
-	for _, known := range t.Known {
-		if slices.ContainsFunc(s.routes, same(known)) {
-			continue
-		}
-		route, err := r.read(ctx, known)
-		if err != nil {
-			if _, err := mend(err); err != nil {
-				return fmt.Errorf("%s: %w", known, err)
-			}
-			continue
-		}
-		if route.GetUID() != known.UID || !Names(route, splitOf(t, known)) {
-			continue
-		}
-		if t.Keep {
-			s.routes = append(s.routes, known)
-		} else {
-			s.left = append(s.left, known)
-		}
-	}
-	return nil
 }

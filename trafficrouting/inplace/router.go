@@ -71,29 +71,51 @@ func (r *Router) best() (schema.GroupVersionKind, error) {
 
 // Observe reads all objects of the target. What has been written counts as in force: nothing reports on it.
 func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficrouting.Observed, error) {
-	out, err := trafficrouting.ObserveEach(t, func(route trafficrouting.Route) (trafficrouting.Observed, error) {
-		object, err := r.read(ctx, route)
-		if err != nil {
-			problems, err := trafficrouting.Mend(err)
-			return trafficrouting.Observed{
-				Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{route},
-				Problems: problems,
-			}, err
+	routes, left, err := t.Parted(t.Recalled(t.Routes), func(known trafficrouting.Route) (bool, error) {
+		if known.Kind != r.definition.GroupKind.Kind {
+			return false, nil // of another router, which the spec named before
 		}
-		if route.UID != object.GetUID() { // another one of the name
-			route.UID, route.Before = object.GetUID(), nil
+		object, err := r.read(ctx, known)
+		if err != nil || object.GetUID() != known.UID {
+			return false, err
 		}
-		route.Before = Before(r.definition, object, splitOf(t, route, 0))
-		out := trafficrouting.Observed{
-			Accepted: true, Versions: []string{object.GetResourceVersion()}, Routes: []trafficrouting.Route{route},
-		}
-		out.Weight, out.Attached, err = Weight(r.definition, object, splitOf(t, route, 0))
-		// Who wrote a part of the spec that we do not write is no matter: the weight tells whether it was changed.
-		out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(object.GetManagedFields(), r.definition.owned()...))
-		out.Problems, err = trafficrouting.Mend(err)
-		return out, err
+		_, attached, _ := Weight(r.definition, object, splitOf(t, known, 0)) // what a person must mend is no matter any more
+		return attached, nil
 	})
-	out.Problems = append(out.Problems, trafficrouting.WeightsOnly(t)...)
+	if err != nil {
+		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, err
+	}
+	t.Routes = routes
+	out, err := trafficrouting.ObserveEach(t, func(route trafficrouting.Route) (trafficrouting.Observed, error) {
+		return r.observe(ctx, t, route)
+	})
+	out.Left, out.Problems = left, append(out.Problems, trafficrouting.WeightsOnly(t)...)
+	return out, err
+}
+
+// observe reads one object.
+func (r *Router) observe(ctx context.Context, t trafficrouting.Target, route trafficrouting.Route) (
+	trafficrouting.Observed, error,
+) {
+	object, err := r.read(ctx, route)
+	if err != nil {
+		problems, err := trafficrouting.Mend(err)
+		return trafficrouting.Observed{
+			Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{route},
+			Problems: problems,
+		}, err
+	}
+	if route.UID != object.GetUID() { // another one of the name
+		route.UID, route.Before = object.GetUID(), nil
+	}
+	route.Before = Before(r.definition, object, splitOf(t, route, 0))
+	out := trafficrouting.Observed{
+		Accepted: true, Versions: []string{object.GetResourceVersion()}, Routes: []trafficrouting.Route{route},
+	}
+	out.Weight, out.Attached, err = Weight(r.definition, object, splitOf(t, route, 0))
+	// Who wrote a part of the spec that we do not write is no matter: the weight tells whether it was changed.
+	out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(object.GetManagedFields(), r.definition.owned()...))
+	out.Problems, err = trafficrouting.Mend(err)
 	return out, err
 }
 
