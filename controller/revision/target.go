@@ -1,5 +1,7 @@
 package revision
 
+import "slices"
+
 // Known is a revision that has a ReplicaSet.
 type Known struct {
 	// Hash is what the revision is called.
@@ -21,17 +23,12 @@ func Target(template []byte, known []Known, collisions int32) (target, identity 
 	if hash := adopted(known, identity); hash != "" {
 		return hash, identity, nil
 	}
-	byHash := make(map[string]Known, len(known))
-	for _, k := range known {
-		byHash[k.Hash] = k
-	}
 	for count := int32(0); ; count++ {
 		if target, err = Hash(template, count); err != nil {
 			return "", "", err
 		}
-		found, exists := byHash[target]
-		strange := exists && found.Identity != "" // adopted, with another template
-		if exists && !strange || !exists && count >= collisions {
+		i := slices.IndexFunc(known, func(k Known) bool { return k.Hash == target })
+		if i < 0 && count >= collisions || i >= 0 && known[i].Identity == "" { // one with an identity has another template
 			return target, identity, nil
 		}
 	}

@@ -51,6 +51,9 @@ func TestKeepWriters(t *testing.T) {
 	if _, err := KeepWriters("what an informer may give for a deletion"); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestHands(t *testing.T) {
 	if got := hands([]trafficrouting.Writer{{Route: "HTTPRoute shop/web", Weight: 5, Manager: "helm"}}); len(got) != 1 ||
 		got[0].Route != "HTTPRoute shop/web" || got[0].Weight != 5 || got[0].By != "helm" {
 		t.Errorf("hands are %+v", got)

@@ -61,7 +61,7 @@ func ofBlueGreen(words, about string, change func(*v1alpha1.BlueGreenStrategy, g
 
 // settings are the sentences that describe a Rollout: at the head of a file, and after "change".
 func settings() []form[setting] {
-	return slices.Concat(settingsOfAll(), settingsOfCanary(), settingsOfBlueGreen())
+	return slices.Concat(settingsOfAll(), settingsOfTemplates(), settingsOfCanary(), settingsOfBlueGreen())
 }
 
 func settingsOfAll() []form[setting] {
@@ -91,6 +91,34 @@ func settingsOfAll() []form[setting] {
 		sure("keep <count> revisions", "how many earlier revisions keep a ReplicaSet", func(spec *v1alpha1.RolloutSpec, g gaps) {
 			spec.RevisionHistoryLimit = ptr.To(g.number(0))
 		}),
+		sure("rollback window <count>", "how many revisions back a release needs no steps", func(spec *v1alpha1.RolloutSpec, g gaps) {
+			spec.RollbackWindow = &v1alpha1.RollbackWindow{Revisions: g.number(0)}
+		}),
+		sure("label pods by role", "pods have the label role: stable or candidate", func(spec *v1alpha1.RolloutSpec, _ gaps) {
+			spec.RoleMetadata = &v1alpha1.RoleMetadata{
+				Stable:    &v1alpha1.PodMetadata{Labels: map[string]string{RoleLabel: "stable"}},
+				Candidate: &v1alpha1.PodMetadata{Labels: map[string]string{RoleLabel: "candidate"}},
+			}
+		}),
+		{words: "surge <limit>", about: "how many pods there may be above replicas; without a route", make: func(g gaps) (setting, error) {
+			return limit(g.word(0), func(s *v1alpha1.Strategy, value *intstr.IntOrString) bool {
+				return setLimit(s, value, nil)
+			}), nil
+		}},
+		{words: "unavailable <limit>", about: "how many of the replicas may be unavailable", make: func(g gaps) (setting, error) {
+			return limit(g.word(0), func(s *v1alpha1.Strategy, value *intstr.IntOrString) bool {
+				return setLimit(s, nil, value)
+			}), nil
+		}},
+		{words: "scale down delay <duration>", about: "how long the old pods stay after a promotion", make: func(g gaps) (setting, error) {
+			return func(spec *v1alpha1.RolloutSpec) error { return setScaleDownDelay(&spec.Strategy, g.duration()) }, nil
+		}},
+	}
+}
+
+// settingsOfTemplates say where the template comes from, and what comes with it.
+func settingsOfTemplates() []form[setting] {
+	return []form[setting]{
 		sure("template of a Deployment", "the Rollout has no template and names a Deployment of no pods that has it", func(spec *v1alpha1.RolloutSpec, _ gaps) {
 			spec.WorkloadRef = &v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: Name}
 		}),
@@ -115,28 +143,6 @@ func settingsOfAll() []form[setting] {
 		sure("revisions apart", "pods of a revision stay away from the nodes of others", func(spec *v1alpha1.RolloutSpec, _ gaps) {
 			spec.AntiAffinity = &v1alpha1.AntiAffinity{}
 		}),
-		sure("rollback window <count>", "how many revisions back a release needs no steps", func(spec *v1alpha1.RolloutSpec, g gaps) {
-			spec.RollbackWindow = &v1alpha1.RollbackWindow{Revisions: g.number(0)}
-		}),
-		sure("label pods by role", "pods have the label role: stable or candidate", func(spec *v1alpha1.RolloutSpec, _ gaps) {
-			spec.RoleMetadata = &v1alpha1.RoleMetadata{
-				Stable:    &v1alpha1.PodMetadata{Labels: map[string]string{RoleLabel: "stable"}},
-				Candidate: &v1alpha1.PodMetadata{Labels: map[string]string{RoleLabel: "candidate"}},
-			}
-		}),
-		{words: "surge <limit>", about: "how many pods there may be above replicas; without a route", make: func(g gaps) (setting, error) {
-			return limit(g.word(0), func(s *v1alpha1.Strategy, value *intstr.IntOrString) bool {
-				return setLimit(s, value, nil)
-			}), nil
-		}},
-		{words: "unavailable <limit>", about: "how many of the replicas may be unavailable", make: func(g gaps) (setting, error) {
-			return limit(g.word(0), func(s *v1alpha1.Strategy, value *intstr.IntOrString) bool {
-				return setLimit(s, nil, value)
-			}), nil
-		}},
-		{words: "scale down delay <duration>", about: "how long the old pods stay after a promotion", make: func(g gaps) (setting, error) {
-			return func(spec *v1alpha1.RolloutSpec) error { return setScaleDownDelay(&spec.Strategy, g.duration()) }, nil
-		}},
 	}
 }
 

@@ -256,8 +256,15 @@ func (w *World) broken(t *truth) string {
 	switch {
 	case (releasing(st) || st.Stage == v1alpha1.StageRetreating) && t.sets[st.Candidate].serving == 0:
 		return "nothing of it serves"
-	case !w.free(t):
-		return "" // it goes as far as it can
+	case w.free(t): // otherwise it goes as far as it can
+		return w.dismissed(t)
+	}
+	return ""
+}
+
+// dismissed says why the candidate is not to have any traffic.
+func (w *World) dismissed(t *truth) string {
+	switch st := t.rollout.Status.State; {
 	case st.Stage == v1alpha1.StageRetreating, st.Stage == v1alpha1.StageAborted:
 		return "it was aborted"
 	case releasing(st) && w.failing(t):
