@@ -1,6 +1,7 @@
 package trafficrouting
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -71,7 +72,7 @@ func RoutesOf(namespace string, spec *v1alpha1.RolloutSpec) []Route {
 	case traffic.GatewayAPI != nil:
 		list = "gatewayAPI.routes"
 		for _, ref := range traffic.GatewayAPI.Routes {
-			out = append(out, Route{Kind: ref.KindOrDefault(), Name: ref.Name, Rules: ref.Rules})
+			out = append(out, Route{Kind: ref.KindOrDefault(), Namespace: ref.Namespace, Name: ref.Name, Rules: ref.Rules})
 		}
 	case traffic.Istio != nil:
 		list = "istio.virtualServices"
@@ -85,7 +86,7 @@ func RoutesOf(namespace string, spec *v1alpha1.RolloutSpec) []Route {
 		}
 	}
 	for i := range out {
-		out[i].Namespace, out[i].Field = namespace, fmt.Sprintf("spec.traffic.%s[%d]", list, i)
+		out[i].Namespace, out[i].Field = cmp.Or(out[i].Namespace, namespace), fmt.Sprintf("spec.traffic.%s[%d]", list, i)
 	}
 	return out
 }

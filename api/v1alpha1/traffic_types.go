@@ -42,7 +42,7 @@ type Traffic struct {
 	ALB *ALBTraffic `json:"alb,omitempty"`
 }
 
-// GatewayAPITraffic names Gateway API routes in the namespace of the Rollout.
+// GatewayAPITraffic names Gateway API routes.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.routes) && size(self.routes) > 0 || has(self.selectors) && size(self.selectors) > 0",message="write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}, or their labels in selectors",fieldPath=".routes"
 type GatewayAPITraffic struct {
@@ -52,6 +52,7 @@ type GatewayAPITraffic struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=kind
+	// +listMapKey=namespace
 	// +listMapKey=name
 	Routes []RouteReference `json:"routes,omitempty"`
 
@@ -87,13 +88,21 @@ type RouteSelector struct {
 	Rules []string `json:"rules,omitempty"`
 }
 
-// RouteReference names one route in the namespace of the Rollout.
+// RouteReference names one route.
 type RouteReference struct {
 	// Kind of the route. The version is the best one that the cluster serves.
 	// +optional
 	// +kubebuilder:default=HTTPRoute
 	// +kubebuilder:validation:Enum=HTTPRoute;GRPCRoute;TLSRoute;TCPRoute
 	Kind string `json:"kind,omitempty"`
+
+	// Namespace of the route; that of the Rollout when it is empty. A route of another namespace needs two ReferenceGrants: one
+	// there, that lets Rollouts of this namespace refer to routes of the kind, and one here, that lets routes of the kind
+	// and of that namespace refer to both Services.
+	// +optional
+	// +kubebuilder:default=""
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
 
 	// Name of the route.
 	// +required

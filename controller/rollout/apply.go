@@ -78,7 +78,7 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 	if w.router == nil {
 		return nil
 	}
-	if a.Tenths > 0 {
+	if a.Tenths > 0 || a.Overlay != v1alpha1.NoOverlay {
 		if err := r.rememberRoutes(ctx, w); err != nil {
 			return err
 		}

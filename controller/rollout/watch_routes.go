@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,12 +72,31 @@ func routesOf(obj client.Object) []string {
 			out = append(out, routeKey(route.Kind, types.NamespacedName{Namespace: route.Namespace, Name: route.Companion}))
 		}
 	}
+	if foreign := foreignNamespaces(out, rollout.Namespace); len(foreign) > 0 {
+		for _, namespace := range append(foreign, rollout.Namespace) {
+			out = append(out, routeKey(grantKind, types.NamespacedName{Namespace: namespace, Name: anyRoute}))
+		}
+	}
 	for _, s := range trafficrouting.SelectorsOf(rollout.Namespace, &rollout.Spec) {
 		out = append(out, routeKey(s.Kind, types.NamespacedName{Namespace: s.Namespace, Name: anyRoute}))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
+
+// foreignNamespaces are the namespaces of routes, as routeKey has them, other than that of their Rollout.
+func foreignNamespaces(keys []string, own string) []string {
+	var out []string
+	for _, key := range keys {
+		if namespace := strings.Split(key, "/")[1]; namespace != own {
+			out = append(out, namespace)
+		}
+	}
+	return out
+}
+
+// grantKind is the kind of what allows a route of another namespace; any of them in a namespace may.
+const grantKind = "ReferenceGrant"
 
 // anyRoute stands for the name of a route that a selector may pick.
 const anyRoute = "*"

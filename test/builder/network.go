@@ -74,7 +74,7 @@ func (b *HTTPRouteBuilder) Obj() *gatewayv1.HTTPRoute { return b.route.DeepCopy(
 // RouteMapper knows the kinds of the Gateway API, in the version v1, as the mapper of a cluster does that serves them all.
 func RouteMapper() meta.RESTMapper {
 	var kinds []schema.GroupVersionKind
-	for _, kind := range v1alpha1.RouteKinds() {
+	for _, kind := range append(v1alpha1.RouteKinds(), "ReferenceGrant") {
 		kinds = append(kinds, RouteKind(kind))
 	}
 	return Mapper(kinds...)

@@ -16,18 +16,15 @@ import (
 // versions in which routes have been served, the best first. What is read and written here is the same in all of them.
 func versions() []string { return []string{"v1", "v1beta1", "v1alpha3", "v1alpha2"} }
 
-// Kinds are the kinds of the routes of a target.
+// Kinds are the kinds of the routes of a target, and that of grants when one of them is of another namespace.
 func (r *Router) Kinds(t trafficrouting.Target) (kinds []schema.GroupVersionKind, all bool, err error) {
-	var names []string
-	for _, route := range slices.Concat(t.Routes, t.Known) {
-		names = append(names, route.Kind)
-	}
-	for _, selector := range t.Selectors {
-		names = append(names, selector.Kind)
-	}
 	all = true
-	for _, name := range names {
-		gvk, err := r.kindOf(name)
+	for _, name := range kindNames(t) {
+		find := r.kindOf
+		if name == grantKind {
+			find = r.servedAs
+		}
+		gvk, err := find(name)
 		switch mend := (*RouteError)(nil); {
 		case errors.As(err, &mend):
 			all = false
@@ -40,6 +37,21 @@ func (r *Router) Kinds(t trafficrouting.Target) (kinds []schema.GroupVersionKind
 	return kinds, all, nil
 }
 
+// kindNames are the kinds that are read for a target.
+func kindNames(t trafficrouting.Target) []string {
+	var out []string
+	for _, route := range slices.Concat(t.Routes, t.Known) {
+		out = append(out, route.Kind)
+		if route.Namespace != t.Namespace {
+			out = append(out, grantKind)
+		}
+	}
+	for _, selector := range t.Selectors {
+		out = append(out, selector.Kind)
+	}
+	return out
+}
+
 // kindOf is a kind of route in the best version that the cluster serves. The error is a *RouteError for a kind that it does
 // not serve, or that is none of ours.
 func (r *Router) kindOf(kind string) (schema.GroupVersionKind, error) {
@@ -47,6 +59,12 @@ func (r *Router) kindOf(kind string) (schema.GroupVersionKind, error) {
 		return schema.GroupVersionKind{}, trafficrouting.Unusable("kind %s cannot be shared: write one of %s", kind,
 			strings.Join(v1alpha1.RouteKinds(), ", "))
 	}
+	return r.servedAs(kind)
+}
+
+// servedAs is a kind of the Gateway API in the best version that the cluster serves. The error is a *RouteError for one that
+// it does not serve.
+func (r *Router) servedAs(kind string) (schema.GroupVersionKind, error) {
 	gvk, err := trafficrouting.Best(r.served, schema.GroupKind{Group: gatewayv1.GroupName, Kind: kind}, versions()...)
 	if meta.IsNoMatchError(err) {
 		err = unserved(kind)

@@ -39,6 +39,7 @@ func release(t *testing.T, original *unstructured.Unstructured, split Split, wei
 		if _, changed, err := Render(route, split); changed || err != nil {
 			t.Fatalf("weight %d is written a second time, error %v\n%s", weight, err, describe(route))
 		}
+		wantBytes(t, strip(original), strip(route))
 		if Names(route, split) != (weight > 0) {
 			t.Fatalf("at weight %d it is said that something of ours is left: %v", weight, weight == 0)
 		}
@@ -181,6 +182,12 @@ func restore(t *testing.T, random *rand.Rand) {
 		weights[i] = random.Int32N(v1alpha1.MaxWeight + 1)
 	}
 	wantBytes(t, original, release(t, original, split, weights...))
+	split.Before, split.Weight = Before(original, split), weights[0]
+	shared, _, err := Render(original, split)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holdShares(t, original, shared, weights[0])
 }
 
 // strangeRoute is a route of any kind that gives the standby Service nothing, with fields that nobody knows everywhere.

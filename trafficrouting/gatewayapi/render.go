@@ -1,6 +1,7 @@
 package gatewayapi
 
 import (
+	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -11,8 +12,10 @@ import (
 
 // Split is the wanted state of a route: which Services share its requests, and how.
 type Split struct {
-	// Active and Standby are the names of two Services in the namespace of the route.
+	// Active and Standby are the names of two Services.
 	Active, Standby string
+	// Namespace of the two Services; that of the route when it is empty.
+	Namespace string
 	// Rules are the names of the rules that are managed; empty means each that sends requests to the active Service.
 	Rules []string
 	// Before is what is remembered of the managed rules, as Before gives it; nil when nothing is and nothing is to be.
@@ -25,7 +28,7 @@ type Split struct {
 
 // splitOf says which rules of a route of a target are shared between which Services.
 func splitOf(t trafficrouting.Target, route trafficrouting.Route) Split {
-	return Split{Active: t.Active, Standby: t.Standby, Rules: route.Rules, Before: route.Before}
+	return Split{Active: t.Active, Standby: t.Standby, Namespace: t.Namespace, Rules: route.Rules, Before: route.Before}
 }
 
 // Render returns the route as it should be, and whether that differs from what it is. The route that is passed is not
@@ -95,5 +98,7 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 }
 
 func (s Split) services(route *unstructured.Unstructured) services {
-	return services{namespace: route.GetNamespace(), active: s.Active, standby: s.Standby, rules: s.Rules, before: s.Before}
+	return services{
+		home: route.GetNamespace(), namespace: cmp.Or(s.Namespace, route.GetNamespace()), active: s.Active, standby: s.Standby, rules: s.Rules, before: s.Before,
+	}
 }

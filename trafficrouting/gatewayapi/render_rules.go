@@ -26,7 +26,8 @@ func unusable(format string, args ...any) *RouteError {
 
 // services are the names that a rule is read for.
 type services struct {
-	namespace, active, standby string
+	// home is the namespace of the route, and namespace that of the Services.
+	home, namespace, active, standby string
 	// rules are the names of the rules that may be managed; empty means all.
 	rules []string
 	// before is what is remembered of them; nil when nothing is.
@@ -171,7 +172,7 @@ func (s services) role(ref map[string]any) share.Role {
 	return share.Other
 }
 
-// refers says whether a backendRef is a Service of the given name in the namespace of the route. The API takes an empty
+// refers says whether a backendRef is a Service of the given name in the namespace of the Services. The API takes an empty
 // group for the core group and leaves out a kind for a Service.
 func (s services) refers(ref map[string]any, name string) bool {
 	text := func(key, otherwise string) string {
@@ -181,5 +182,5 @@ func (s services) refers(ref map[string]any, name string) bool {
 		return otherwise
 	}
 	return text("group", "") == "" && text("kind", "Service") == "Service" &&
-		text("namespace", s.namespace) == s.namespace && text("name", "") == name
+		text("namespace", s.home) == s.namespace && text("name", "") == name
 }

@@ -79,16 +79,19 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref trafficrouting.Route) (
 	trafficrouting.Observed, error,
 ) {
+	ungranted := r.granted(ctx, t, ref)
+	if ungranted != nil && ref.Before == nil { // not a word about what is there
+		return barred(ref, ungranted)
+	}
 	route, err := r.read(ctx, ref)
 	if err != nil {
-		problems, err := mend(err)
-		return trafficrouting.Observed{
-			Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{ref}, Problems: problems,
-			Writers: []trafficrouting.Writer{{Route: ref.String(), Weight: trafficrouting.WeightUnknown}},
-		}, err
+		return barred(ref, err)
 	}
 	if ref.UID != route.GetUID() { // another one of the name
 		ref.UID, ref.Before = route.GetUID(), nil
+		if ungranted != nil {
+			return barred(ref, ungranted)
+		}
 	}
 	ref.Before = Before(route, splitOf(t, ref))
 	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}, Routes: []trafficrouting.Route{ref}}
@@ -104,7 +107,7 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	out.Writers = []trafficrouting.Writer{{
 		Route: ref.String(), Weight: out.Weight, Manager: trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"),
 	}}
-	for _, err := range []error{err, unfit, refusal} {
+	for _, err := range []error{ungranted, err, unfit, refusal} {
 		problem, err := mend(err)
 		if err != nil {
 			return out, err
@@ -112,6 +115,15 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 		out.Problems = append(out.Problems, problem...)
 	}
 	return out, nil
+}
+
+// barred is what is known of a route that cannot be read, or may not be.
+func barred(ref trafficrouting.Route, why error) (trafficrouting.Observed, error) {
+	problems, err := mend(why)
+	return trafficrouting.Observed{
+		Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{ref}, Problems: problems,
+		Writers: []trafficrouting.Writer{{Route: ref.String(), Weight: trafficrouting.WeightUnknown}},
+	}, err
 }
 
 // mend turns an error that a person must mend into a problem; other errors stay errors.
@@ -153,8 +165,8 @@ func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, c
 // apply changes one route, if it is not as it should be.
 func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Split, change change) error {
 	ref, of := t.Routes[i], splitOf(t, t.Routes[i])
-	s.Active, s.Standby, s.Rules, s.Before = of.Active, of.Standby, of.Rules, of.Before
-	route, err := r.read(ctx, ref)
+	s.Active, s.Standby, s.Namespace, s.Rules, s.Before = of.Active, of.Standby, of.Namespace, of.Rules, of.Before
+	route, err := r.forWriting(ctx, t, ref, s)
 	if err != nil {
 		return err
 	}
@@ -179,6 +191,18 @@ func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Sp
 	log.FromContext(ctx).Info("Wrote the weight of a route", "kind", ref.Kind, "route", klog.KObj(route),
 		"standby", t.Standby, "weight", v1alpha1.FormatWeight(s.Weight))
 	return nil
+}
+
+// forWriting gets one route, if it may be written. What was given with a grant may be taken back without one.
+func (r *Router) forWriting(ctx context.Context, t trafficrouting.Target, ref trafficrouting.Route, s Split) (
+	*unstructured.Unstructured, error,
+) {
+	if !s.nothing() || ref.Before == nil {
+		if err := r.granted(ctx, t, ref); err != nil {
+			return nil, err
+		}
+	}
+	return r.read(ctx, ref)
 }
 
 // read gets one route. The error is a *RouteError when there is none, or none for long: a route that is being deleted
