@@ -2,6 +2,7 @@ package planner
 
 import (
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -139,4 +140,19 @@ func retreatShrunken(s *Snapshot, ready int32) {
 	s.State.Stage, s.State.Reason = v1alpha1.StageRetreating, v1alpha1.ReasonAborted
 	s.Revisions[0] = serving("v1", 1, ready)
 	s.Revisions[0].Desired, s.Active.Endpoints = 2+ready/3, endpoints("v1", ready)
+}
+
+// A crash right after the last pod went, and before that was persisted, would leave the time of endpoints that are gone.
+func TestEndpointsThatComeBackAreNew(t *testing.T) {
+	gone := func(at metav1.MicroTime) Snapshot {
+		return overlaid(func(s *Snapshot) {
+			s.Spec.Steps[0].Overlay, s.State.EndpointsAt = v1alpha1.NoOverlay, at
+			s.State.ShiftedAt = metav1.NewMicroTime(noon().Add(-s.Spec.Settle))
+			s.Spec.Steps[0].Gates = []Gate{{Kind: PersonGate}}
+		})
+	}
+	holdOutcomes(t, map[string]outcome{
+		"the time is forgotten first": {gone(metav1.NewMicroTime(noon().Add(-time.Minute))), ""},
+		"then the last pod goes":      {gone(metav1.MicroTime{}), "scale v2 to 0 pods"},
+	})
 }

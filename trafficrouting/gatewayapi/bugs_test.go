@@ -57,3 +57,13 @@ func TestB19AWeightThatIsThereIsNotWritten(t *testing.T) {
 		t.Errorf("%d writes of a weight of 0 that was there in other words", w.Writes())
 	}
 }
+
+// The rule that a generated one was a copy of is gone from the route. What is left would go on sending requests.
+func TestGeneratedRulesDoNotOutliveTheirs(t *testing.T) {
+	route := parseRoute(t, `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: shop, name: web}, spec: {rules: [
+		{name: sluice-web-standby-0, backendRefs: [{name: web-standby, port: 80}]}, {backendRefs: [{name: blog, port: 80}]}]}}`)
+	desired, changed, err := Render(route, Split{Active: "web", Standby: "web-standby"})
+	if err != nil || !changed || len(ruleItems(desired)) != 1 {
+		t.Errorf("changed %v, error %v, %d rules are left, want 1", changed, err, len(ruleItems(desired)))
+	}
+}

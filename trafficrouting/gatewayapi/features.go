@@ -28,7 +28,7 @@ func (r *Router) lacking(ctx context.Context, route *unstructured.Unstructured, 
 	}
 	var a attachment
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(route.Object, &a); err != nil {
-		return nil //nolint:nilerr // Accepted tells of it
+		return nil // Accepted tells of it
 	}
 	ctx, cancel := context.WithTimeout(ctx, featuresTimeout)
 	defer cancel()
