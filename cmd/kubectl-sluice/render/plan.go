@@ -71,13 +71,16 @@ func stageName(s forecast.Step) string {
 	return s.Name
 }
 
-// traffic is the share of the candidate, and the one asked for where pods cannot be divided into it.
+// traffic is the share of the candidate, the one asked for where pods cannot be divided into it, and what it gets beside it.
 func traffic(f forecast.Forecast, s forecast.Step) string {
 	if s.Revision == f.Stable && f.Stable != f.Candidate {
 		return "0%"
 	}
 	if s.Share != s.Weight {
 		return fmt.Sprintf("%s%% (for %s%%)", s.Share, s.Weight)
+	}
+	if s.Overlay != "" {
+		return s.Share + "%, with " + s.Overlay
 	}
 	return s.Share + "%"
 }

@@ -67,6 +67,9 @@ type Step struct {
 	// Share is the percentage of traffic that the revision has. Without routes it is a share of pods, and comes near
 	// Weight.
 	Share string `json:"share"`
+	// Overlay says what the candidate gets beside the weight, "requests with header x-canary=yes, and copies of 10% of the
+	// requests"; empty for nothing.
+	Overlay string `json:"overlay,omitempty"`
 	// Pods are those of each revision that has any.
 	Pods []Pods `json:"pods"`
 	// After is the least time from the beginning until the stage is reached.

@@ -292,3 +292,25 @@ func TestLeastLeft(t *testing.T) {
 		})
 	}
 }
+
+func TestAForecastSaysWhatIsLaidOverAWeight(t *testing.T) {
+	spec := planner.Spec{
+		Replicas: 2, Mode: planner.Routed, Background: planner.NoBackground, Deadline: time.Hour,
+		Steps: []planner.Step{
+			{Overlay: 1, Replicas: planner.WhatTheWeightNeeds}, {Weight: 500, Replicas: planner.WhatTheWeightNeeds},
+		},
+		Overlays: []v1alpha1.Overlay{{}, {Mirror: 10, Match: []v1alpha1.RequestMatch{{
+			Headers: []v1alpha1.ValueMatch{{Type: v1alpha1.MatchExact, Name: "x-canary", Value: "yes"}},
+		}}}},
+	}
+	snapshot := forecast.AtRest(spec, forecast.SomeStable, "web", "web-standby")
+	snapshot.Target = forecast.SomeCandidate
+	f, err := forecast.Of(forecast.Start{Snapshot: snapshot})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "requests with header x-canary=yes, and copies of 10% of the requests"
+	if f.Steps[0].Overlay != want || f.Steps[0].PodsOf(forecast.SomeCandidate) != 1 || f.Steps[1].Overlay != "" {
+		t.Errorf("steps are %+v, want %q and a pod at the first, and nothing at the second", f.Steps, want)
+	}
+}

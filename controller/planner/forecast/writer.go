@@ -44,6 +44,7 @@ func (w *writer) look(plan planner.Plan) {
 		w.add(Step{
 			Name: fmt.Sprintf("%d/%d", at+1, len(w.Spec.Steps)), Revision: w.State.Candidate,
 			Weight: v1alpha1.FormatWeight(step.Weight), Share: v1alpha1.FormatWeight(max(0, plan.Weight)), Gates: w.gates(step),
+			Overlay: w.Spec.OverlayOf(step).String(),
 		})
 	}
 	if plan.Record == nil {
