@@ -13,13 +13,15 @@ type Writer struct {
 	Route string
 	// Weight is the share of the standby Service in it, in tenths of a percent; WeightUnknown when it cannot be read.
 	Weight int32
+	// Overlays are the indexes of those Overlays of the Target that it has exactly, as in Observed.
+	Overlays []int
 	// Manager is the field manager, when it is none of ours; empty when it is, or when nobody knows.
 	Manager string
 }
 
 // writer is the one of a route that was observed alone.
 func (o Observed) writer(route Route) Writer {
-	out := Writer{Route: route.String(), Weight: o.Weight}
+	out := Writer{Route: route.String(), Weight: o.Weight, Overlays: o.Overlays}
 	if len(o.Writers) > 0 {
 		out.Manager = o.Writers[0].Manager
 	}

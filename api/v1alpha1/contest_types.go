@@ -16,6 +16,11 @@ type AskedTraffic struct {
 	// +kubebuilder:validation:Maximum=1000
 	Weight *int32 `json:"weight,omitempty"`
 
+	// Overlay is a digest of the matches and mirrors that were asked for with the weight; empty for none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Overlay string `json:"overlay,omitempty"`
+
 	// Active is the revision that the active Service selects; empty when none was asked for.
 	// +optional
 	Active string `json:"active,omitempty"`

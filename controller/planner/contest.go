@@ -35,6 +35,9 @@ type Hand struct {
 	Route string
 	// Weight is the share of the standby Service in it, in tenths of a percent; WeightUnknown when it cannot be read.
 	Weight int32
+	// Laid are the indexes, among Spec.Overlays, of what it has laid over the weight, exactly; there may be several that come
+	// to the same. It is empty when it has something else, and nil when nobody knows.
+	Laid []int
 	// By is the field manager that wrote it last, when that was not ours; empty when it was, or when nobody knows.
 	By string
 }
@@ -77,8 +80,8 @@ func (p *pass) recall() {
 		asked = old.DeepCopy()
 	}
 	others := slices.ContainsFunc(p.Route.Hands, func(h Hand) bool { return h.By != "" })
-	if p.Spec.Mode == Routed && !others && p.Route.Weight != WeightUnknown {
-		asked.Weight = new(p.Route.Weight)
+	if p.Spec.Mode == Routed && !others && p.Route.known() {
+		asked.Weight, asked.Overlay = new(p.Route.Weight), p.overlayDigest(p.Route.Overlay)
 	}
 	if s := p.Active; s.By == "" && s.pinned() {
 		asked.Active = s.Revision
@@ -111,8 +114,22 @@ func (p *pass) managed() string {
 	for _, h := range p.Route.Hands {
 		names = append(names, h.Route)
 	}
+	return digest(strings.Join(names, "\n"))
+}
+
+// overlayDigest tells overlays apart by what they say and not by their index, which an edit of the steps may change; empty
+// for none.
+func (p *pass) overlayDigest(index int32) string {
+	overlay := p.Spec.Overlay(index)
+	if overlay.None() {
+		return ""
+	}
+	return digest(overlay.String())
+}
+
+func digest(text string) string {
 	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(strings.Join(names, "\n"))) // a hash takes everything
+	_, _ = sum.Write([]byte(text)) // a hash takes everything
 	return fmt.Sprintf("%016x", sum.Sum64())
 }
 
@@ -130,20 +147,31 @@ func (p *pass) foreign() (change, by string) {
 	if p.Spec.Mode != Routed || asked.Weight == nil {
 		return "", ""
 	}
-	return reweighed(p.Route.Hands, *asked.Weight)
+	return p.reweighed(*asked)
 }
 
-// reweighed is the same of the weights of routes.
-func reweighed(hands []Hand, asked int32) (change, by string) {
-	i := slices.IndexFunc(hands, func(h Hand) bool { return h.By != "" && h.Weight != asked })
+// reweighed is the same of routes: of their weights, and of what is laid over them.
+func (p *pass) reweighed(asked v1alpha1.AskedTraffic) (change, by string) {
+	hands := p.Route.Hands
+	i := slices.IndexFunc(hands, func(h Hand) bool { return h.By != "" && (h.Weight != *asked.Weight || !p.lies(h, asked.Overlay)) })
 	if i < 0 {
 		return "", ""
 	}
-	change = fmt.Sprintf("%s: the weight %s was changed", hands[i].Route, percent(asked))
-	if hands[i].Weight != WeightUnknown {
-		change += " to " + percent(hands[i].Weight)
+	h := hands[i]
+	switch h.Weight {
+	case *asked.Weight:
+		change = fmt.Sprintf("%s: the matches and mirrors beside the weight %s were changed", h.Route, percent(h.Weight))
+	case WeightUnknown:
+		change = fmt.Sprintf("%s: the weight %s was changed", h.Route, percent(*asked.Weight))
+	default:
+		change = fmt.Sprintf("%s: the weight %s was changed to %s", h.Route, percent(*asked.Weight), percent(h.Weight))
 	}
-	return change, hands[i].By
+	return change, h.By
+}
+
+// lies says whether an overlay, by its digest, lies over the weight of a route, as far as anybody knows.
+func (p *pass) lies(h Hand, overlay string) bool {
+	return h.Laid == nil || slices.ContainsFunc(h.Laid, func(index int) bool { return p.overlayDigest(int32(index)) == overlay })
 }
 
 // selected is a revision in a selector, for people.
@@ -223,7 +251,7 @@ func (p *pass) remember() {
 	for _, action := range p.plan.Actions {
 		switch a := action.(type) {
 		case SetWeight:
-			asked.Weight = new(a.Tenths)
+			asked.Weight, asked.Overlay = new(a.Tenths), p.overlayDigest(a.Overlay)
 		case CreateStandby:
 			asked.Standby = a.Revision
 		case PointService:

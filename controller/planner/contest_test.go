@@ -22,6 +22,15 @@ func asked(gates ...Gate) Snapshot {
 	})
 }
 
+// laid is the same with a mirror beside the weight.
+func laid() Snapshot {
+	return with(canary(Gate{Kind: PersonGate}), func(s *Snapshot) {
+		s.Spec.Overlays, s.Spec.Steps[0].Overlay = []v1alpha1.Overlay{{}, {Mirror: 10}}, 1
+		s.Route.Overlay, s.Route.Hands = 1, []Hand{{Route: "HTTPRoute shop/web", Weight: 250, Laid: []int{1}}}
+		s.State.Asked = Next(*s).State.Asked
+	})
+}
+
 // written is a route that another writer has given a weight.
 func written(s *Snapshot, weight int32) {
 	s.Route.Weight, s.Route.Hands = weight, []Hand{{Route: "HTTPRoute shop/web", Weight: weight, By: argo}}
@@ -75,6 +84,19 @@ func TestWhatAnotherWriterChanges(t *testing.T) {
 			with(asked(person), func(s *Snapshot) { s.Standby.Revision, s.Standby.By = "v1", "helm" }),
 			"step 1/2: Service web-standby: the selector was changed from v2 to v1 by helm; it is put back, and gates begin again",
 		},
+		"a match that is gone": {
+			with(laid(), func(s *Snapshot) { s.Route.Overlay, s.Route.Hands[0].Laid, s.Route.Hands[0].By = 0, []int{0}, argo }),
+			"step 1/2: HTTPRoute shop/web: the matches and mirrors beside the weight 25% were changed by argocd-controller; it is put back, and gates begin again",
+		},
+		"a match that nobody asked for": {
+			with(laid(), func(s *Snapshot) { s.Route.Overlay, s.Route.Hands[0].Laid, s.Route.Hands[0].By = -1, []int{}, argo }),
+			"step 1/2: HTTPRoute shop/web: the matches and mirrors beside the weight 25% were changed by argocd-controller; it is put back, and gates begin again",
+		},
+		"the same match by another hand": {with(laid(), func(s *Snapshot) { s.Route.Hands[0].By = argo }), ""},
+		"the same match at another place in the spec": {with(laid(), func(s *Snapshot) {
+			s.Spec.Overlays = append([]v1alpha1.Overlay{{}, {Mirror: 5}}, s.Spec.Overlays[1:]...)
+			s.Spec.Steps[0].Overlay, s.Route.Overlay, s.Route.Hands[0].Laid, s.Route.Hands[0].By = 2, 2, []int{2}, argo
+		}), ""},
 		"while the release is held": {with(asked(person), func(s *Snapshot) {
 			s.Spec.Paused = true
 			written(s, 0)

@@ -105,7 +105,8 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	out.Attached = Names(route, split)
 	out.Accepted, refusal = Accepted(route)
 	out.Writers = []trafficrouting.Writer{{
-		Route: ref.String(), Weight: out.Weight, Manager: trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"),
+		Route: ref.String(), Weight: out.Weight, Overlays: out.Overlays,
+		Manager: trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"),
 	}}
 	for _, err := range []error{ungranted, err, unfit, refusal} {
 		problem, err := mend(err)

@@ -62,7 +62,7 @@ func TestWriters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		step.want.Route = target.Routes[0].String()
+		step.want.Route, step.want.Overlays = target.Routes[0].String(), []int{0}
 		want := []trafficrouting.Writer{step.want, {Route: target.Routes[1].String(), Weight: trafficrouting.WeightUnknown}}
 		if diff := cmp.Diff(want, got.Writers); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.name, diff)
