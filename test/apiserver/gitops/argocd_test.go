@@ -63,8 +63,8 @@ func (a *argo) look(t *testing.T, wanted []*unstructured.Unstructured) {
 			continue
 		}
 		normal := a.normalized(t, target, live)
-		if inSync(live, a.apply(t, normal, true)) {
-			continue
+		if inSync(live, a.apply(t, normal, true)) || find(t, a.w, target).GetResourceVersion() != live.GetResourceVersion() {
+			continue // the comparison is of one moment: what has changed since is for the next look
 		}
 		if respects {
 			target = normal
