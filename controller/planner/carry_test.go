@@ -1,7 +1,10 @@
 package planner
 
 import (
+	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -91,5 +94,20 @@ func TestLostEndpointsLoseTheirWeight(t *testing.T) {
 				t.Errorf("%q with %d carriers, want %q with %d: %s", got, plan.State.Carriers, row.want, row.wantCarriers, plan.Why.Message)
 			}
 		})
+	}
+}
+
+// TestAWeightForNoPods holds that a step of a Rollout without replicas is not kept waiting for what gateways know of its
+// endpoints, which it would be for ever: the time of those that were there is forgotten.
+func TestAWeightForNoPods(t *testing.T) {
+	for _, left := range []int32{1, 0} {
+		s := with(canary(Gate{Kind: PersonGate}), func(s *Snapshot) {
+			s.Spec.Replicas, s.Route.Weight, s.State.EndpointsAt = 0, 0, metav1.NewMicroTime(noon())
+			s.Revisions[0].Desired, s.Active.Endpoints, s.Standby.Endpoints = 0, nil, nil
+			s.Revisions[1] = Revision{Hash: "v2", Number: 2, Desired: left}
+		})
+		if got := Next(s).String(); !strings.Contains(got, "set the weight of standby to 25%") {
+			t.Errorf("with %d pods left: %q, want the weight to be set", left, got)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func (p *pass) gain(step Step, needed int32) {
 	switch {
 	case p.Spec.Paused:
 		p.hold(v1alpha1.ReasonPaused, "%s: spec.paused holds revision %s; unset it to go on", p.position(), p.state.Candidate)
-	case p.unready(needed) || !p.heard():
+	case p.unready(needed) || needed > 0 && !p.heard():
 	case p.Route.Weight > step.Weight:
 		p.lower(step)
 	default:

@@ -192,7 +192,7 @@ func ordersOfSteps(key types.NamespacedName) []Fault {
 				return nil
 			}
 			w.Change(key, func(r *v1alpha1.Rollout) { change(&r.Spec.Strategy.Canary.Steps[step]) })
-			return nil
+			return func(w *World) string { return w.restsAtStep(key, int32(step)) }
 		})
 	}
 	return []Fault{
@@ -205,6 +205,21 @@ func ordersOfSteps(key types.NamespacedName) []Fault {
 			s.Pause = &v1alpha1.Pause{Duration: &metav1.Duration{Duration: 2 * s.Pause.Duration.Duration}}
 		}),
 	}
+}
+
+// restsAtStep looks at a release that is still at a step which was edited, as nobody ends its gates: it has the weight that
+// was asked for last, and its end is no other's.
+func (w *World) restsAtStep(key types.NamespacedName, step int32) string {
+	r := w.Rollout(key)
+	if st := r.Status.State; st.Stage != v1alpha1.StageStepping || st.Step != step {
+		return ""
+	}
+	w.unlike = true
+	want := r.Spec.Strategy.Canary.Steps[step].Weight
+	if want != nil && r.Status.Weight != want.String() {
+		return fmt.Sprintf("the weight is %s, want %s", r.Status.Weight, want)
+	}
+	return ""
 }
 
 // ends are the end of the Rollout, and another Rollout that wants its Services.

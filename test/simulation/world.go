@@ -66,6 +66,8 @@ type World struct {
 	want *Result
 	// ordered says what is wrong with the end, of what somebody has ordered; nil when nobody has.
 	ordered func(*World) string
+	// unlike says that what was ordered has an end of its own.
+	unlike bool
 	// noted is what a scenario remembers.
 	noted      scenario.Picture
 	invariants []Invariant
