@@ -78,12 +78,12 @@ func besideADeployment(t *testing.T, l limits) {
 		seen.within(t, workload.Name, l)
 		e.await(version+" is promoted", healthy)
 	}
-	// The pods of both share a machine with other tests, so that one release of three may be held up. The median was 1.00
-	// to 1.04 on two busy cores.
+	// The pods of both share a machine with other tests, which may hold up a release of one of them. What makes every
+	// release slow is the Rollout's own. The median was 1.00 to 1.07 on two busy cores.
 	slices.Sort(ratios)
 	const most = 1.25
-	if median := ratios[1]; median > most {
-		t.Errorf("the Rollout took %.2f times as long as the Deployment, want at most %.1f: %.2f", median, most, ratios)
+	if ratios[0] > most {
+		t.Errorf("the Rollout took at least %.2f times as long as the Deployment, want at most %.2f: %.2f", ratios[0], most, ratios)
 	}
 }
 
