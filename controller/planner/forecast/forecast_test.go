@@ -91,8 +91,8 @@ func TestOf(t *testing.T) {
 			rollout: canary().Replicas(0),
 			change:  func(s *forecast.Start) { s.Snapshot.Spec.Steps = s.Snapshot.Spec.Steps[:1] },
 			want: []string{
-				"1/1: 25% after 4s, pause 1m0s", "promotion: 100% after 1m8s",
-				"Promoted after 1m8s with 0 to 0 pods, without " + pods,
+				"1/1: 25% after 2s, pause 1m0s", "promotion: 100% after 1m6s",
+				"Promoted after 1m6s with 0 to 0 pods, without " + pods,
 			},
 		},
 		"the first release": {
