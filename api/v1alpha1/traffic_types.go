@@ -1,6 +1,9 @@
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/types"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
 
 // Kinds of routes of the Gateway API that can share traffic.
 const (
@@ -40,6 +43,13 @@ type Traffic struct {
 	// ALB shares traffic by actions of Ingresses for the AWS Load Balancer Controller.
 	// +optional
 	ALB *ALBTraffic `json:"alb,omitempty"`
+
+	// SettleTime is how long the data plane is given after each change of traffic that has been reported, and endpoints
+	// before they get their first share: what a gateway or a mesh takes from its report to its last proxy. Defaults to the
+	// --settle-time of the controller, 2s.
+	// +optional
+	// +sluice:validation:Duration:min="0s",max="10m",example="30s"
+	SettleTime *metav1.Duration `json:"settleTime,omitempty"`
 }
 
 // GatewayAPITraffic names Gateway API routes.

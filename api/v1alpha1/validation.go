@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -205,7 +206,19 @@ func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
 	if len(s.Traffic.Routers()) != 1 {
 		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio, traefik, nginx or alb"))
 	}
+	errs = append(errs, validateSettleTime(s.Traffic.SettleTime, path.Child("settleTime"))...)
 	return append(errs, validateRoutes(s.Traffic, path)...)
+}
+
+// maxSettle is the longest settle time: load balancers of clouds take a minute or two.
+const maxSettle = 10 * time.Minute
+
+func validateSettleTime(d *metav1.Duration, path *field.Path) field.ErrorList {
+	if d == nil || d.Duration >= 0 && d.Duration <= maxSettle {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, d.Duration.String(),
+		`write a duration such as "30s", at least "0s" and at most "10m"`)}
 }
 
 // validateGatewayRoutes finds routes of the Gateway API that are named by nothing, and labels that no route can have.

@@ -169,6 +169,7 @@ func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
 	}
 	if spec.UsesRoutes() {
 		out.Mode = Routed
+		out.Settle = ptr.Deref(spec.Traffic.SettleTime, metav1.Duration{Duration: settle}).Duration
 	}
 	if spec.RollbackWindow != nil {
 		out.Window = spec.RollbackWindow.Revisions
