@@ -30,8 +30,12 @@ func TestARouteOfAnotherNamespace(t *testing.T) {
 	}).Obj())}
 	route := builder.HTTPRoute("web", "gateway").Namespace(edge).Rule("/", "web").Obj()
 	route.Spec.Rules[0].BackendRefs[0].Namespace = ptr.To(gatewayv1.Namespace(w.Namespace))
-	there := grantOf(edge, "sluice.dev", "Rollout", w.Namespace, gatewayv1.GroupName, "HTTPRoute")
-	here := grantOf(w.Namespace, gatewayv1.GroupName, "HTTPRoute", edge, "", "Service")
+	there := grantOf(edge,
+		gatewayv1beta1.ReferenceGrantFrom{Group: "sluice.dev", Kind: "Rollout", Namespace: gatewayv1.Namespace(w.Namespace)},
+		gatewayv1beta1.ReferenceGrantTo{Group: gatewayv1.GroupName, Kind: "HTTPRoute"})
+	here := grantOf(w.Namespace,
+		gatewayv1beta1.ReferenceGrantFrom{Group: gatewayv1.GroupName, Kind: "HTTPRoute", Namespace: gatewayv1.Namespace(edge)},
+		gatewayv1beta1.ReferenceGrantTo{Kind: "Service"})
 	for _, object := range []client.Object{route, here} {
 		if err := w.Client.Create(t.Context(), object); err != nil {
 			t.Fatal(err)
@@ -70,14 +74,11 @@ func TestARouteOfAnotherNamespace(t *testing.T) {
 	weighs(0)
 }
 
-func grantOf(namespace, fromGroup, fromKind, from, toGroup, toKind string) *gatewayv1beta1.ReferenceGrant {
+func grantOf(namespace string, from gatewayv1beta1.ReferenceGrantFrom, to gatewayv1beta1.ReferenceGrantTo) *gatewayv1beta1.ReferenceGrant {
 	return &gatewayv1beta1.ReferenceGrant{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "sluice"},
 		Spec: gatewayv1beta1.ReferenceGrantSpec{
-			From: []gatewayv1beta1.ReferenceGrantFrom{{
-				Group: gatewayv1.Group(fromGroup), Kind: gatewayv1.Kind(fromKind), Namespace: gatewayv1.Namespace(from),
-			}},
-			To: []gatewayv1beta1.ReferenceGrantTo{{Group: gatewayv1.Group(toGroup), Kind: gatewayv1.Kind(toKind)}},
+			From: []gatewayv1beta1.ReferenceGrantFrom{from}, To: []gatewayv1beta1.ReferenceGrantTo{to},
 		},
 	}
 }
