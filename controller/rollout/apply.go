@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,9 +56,28 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 	return r.moveTraffic(ctx, w, action)
 }
 
-// moveTraffic carries out one action on Services and routes.
+// moveTraffic carries out one action on Services and routes. Traffic has not moved when all writes were refused: to wait for
+// what has not happened would end with another try, and so every settle time.
 func (r *Reconciler) moveTraffic(ctx context.Context, w *world, action planner.Action) error {
-	defer func() { r.shifts.note(client.ObjectKeyFromObject(w.rollout), r.clock.Now()) }()
+	key := client.ObjectKeyFromObject(w.rollout)
+	before := r.writes.remembered(key)
+	err := r.move(ctx, w, action)
+	if !allRefused(err) || !maps.Equal(before, r.writes.remembered(key)) {
+		r.shifts.note(key, r.clock.Now())
+	}
+	return err
+}
+
+// allRefused says whether an error holds nothing but refusals. What a time-out is about may have been written.
+func allRefused(err error) bool {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		return !slices.ContainsFunc(several.Unwrap(), func(err error) bool { return !allRefused(err) })
+	}
+	return refusal(err)
+}
+
+func (r *Reconciler) move(ctx context.Context, w *world, action planner.Action) error {
 	switch a := action.(type) {
 	case planner.CreateStandby:
 		return r.createStandby(ctx, w, a)
