@@ -161,12 +161,13 @@ func (p *pass) retreating() {
 	p.wakeAt(p.Now)
 }
 
-// standsStill says whether a retreat has written nothing, and no pod of stable has come or gone, for the progress deadline.
+// standsStill says whether a retreat has written nothing, and no pod of stable has come or gone, for the progress deadline. A
+// write that was refused is none.
 // If nothing of stable is ready then, the retreat is over: traffic stays where it is and goes back when it can, and a retry or
 // another template is no longer kept waiting for a revision that may never come.
 func (p *pass) standsStill() bool {
 	ready := p.revision(p.state.Stable).Ready
-	if p.state.ProgressAt.IsZero() || ready != p.state.ProgressMark || len(p.plan.Actions) > 0 {
+	if p.state.ProgressAt.IsZero() || ready != p.state.ProgressMark || len(p.plan.Actions) > 0 && p.refused == nil {
 		p.state.ProgressAt, p.state.ProgressMark = p.now(), ready
 	}
 	return p.due(p.state.ProgressAt, p.Spec.Deadline)

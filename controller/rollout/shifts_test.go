@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -55,6 +56,25 @@ func TestARefusedWriteMovesNoTraffic(t *testing.T) {
 			t.Errorf("the next try in %s, error %v, want it in %s: %s", result.RequeueAfter, err, refusedWait, h.rollout().Status.Message)
 		}
 		h.clock.SetTime(h.clock.Now().Add(result.RequeueAfter))
+	}
+}
+
+// A way back that is refused is told once. A status that changes in every pass would be the cause of the next one.
+func TestARefusedWayBackIsToldOnce(t *testing.T) {
+	h := started(t, routed(), network()...)
+	h.release(imageV2)
+	h.settle()
+	h.refuse("patch *unstructured.Unstructured/web", math.MaxInt, apierrors.NewForbidden(
+		schema.GroupResource{Resource: "httproutes"}, "web", errors.New("a policy")))
+	h.command(v1alpha1.ActionAbort, h.rollout().Status.State.Candidate, "1")
+	h.mustPass()
+	told := h.rollout()
+	for range 5 {
+		h.clock.SetTime(h.clock.Now().Add(refusedWait))
+		h.mustPass()
+	}
+	if diff := cmp.Diff(told, h.rollout()); diff != "" {
+		t.Errorf("the Rollout changes from try to try (-before +after):\n%s", diff)
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/demo/workload"
 	"github.com/sluice-dev/sluice/test/load/stats"
@@ -19,15 +17,14 @@ import (
 const holds = 30 * time.Second
 
 // TestLongRequestsAndCalls releases under requests that begin before a change of traffic and end after it, on connections
-// that are kept: in HTTP/1.1, in HTTP/2, as calls of gRPC, and with answers that take 30 seconds. Old pods stay for
-// longer than that, so that an abort and a promotion cut none of them off.
+// that are kept: in HTTP/1.1, in HTTP/2, as calls of gRPC, and with answers that take 30 seconds. Pods that are told to end
+// go on for longer than that, as those of every app with such answers must, so that an abort and a promotion cut none off.
 func TestLongRequestsAndCalls(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "protocols")
+	e.Drain = holds + 5*time.Second
 	e.create(e.Calls())
-	strategy := canary(untilPromoted(50))
-	strategy.Canary.ScaleDownDelay = &metav1.Duration{Duration: holds + 5*time.Second}
-	e.install(strategy, func(spec *v1alpha1.RolloutSpec) {
+	e.install(canary(untilPromoted(50)), func(spec *v1alpha1.RolloutSpec) {
 		spec.Traffic.GatewayAPI.Routes = append(spec.Traffic.GatewayAPI.Routes, v1alpha1.RouteReference{
 			Kind: v1alpha1.RouteKindGRPC, Name: workload.CallsName,
 		})
