@@ -79,7 +79,7 @@ func allowed(grants []gatewayv1beta1.ReferenceGrantSpec, from, to party, name st
 func (r *Router) grants(ctx context.Context, namespace string) ([]gatewayv1beta1.ReferenceGrantSpec, error) {
 	gvk, err := r.servedAs(grantKind)
 	if err != nil {
-		_, err := mend(err)
+		_, err := trafficrouting.Mend(err)
 		return nil, err
 	}
 	list := &unstructured.UnstructuredList{}

@@ -48,29 +48,14 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 	if err != nil {
 		return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, err
 	}
-	out := trafficrouting.Observed{
-		Weight: trafficrouting.WeightUnknown, Accepted: len(chosen.routes) > 0, Left: chosen.left, Problems: chosen.problems,
+	t.Routes = chosen.routes
+	out, err := trafficrouting.ObserveEach(t, func(ref trafficrouting.Route) (trafficrouting.Observed, error) {
+		return r.observe(ctx, t, ref)
+	})
+	if err != nil {
+		return out, err
 	}
-	for i, ref := range chosen.routes {
-		one, err := r.observe(ctx, t, ref)
-		if err != nil {
-			return trafficrouting.Observed{Weight: trafficrouting.WeightUnknown}, fmt.Errorf("%s: %w", ref, err)
-		}
-		if i == 0 {
-			out.Weight, out.Overlays = one.Weight, one.Overlays
-		} else if out.Weight != one.Weight {
-			out.Weight = trafficrouting.WeightUnknown
-		}
-		out.Overlays = trafficrouting.Common(out.Overlays, one.Overlays)
-		out.Accepted = out.Accepted && one.Accepted
-		out.Attached = out.Attached || one.Attached
-		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
-		out.Writers = append(out.Writers, one.Writers...)
-		for _, p := range one.Problems {
-			p.Field, p.Message = ref.Field, fmt.Sprintf("%s: %s", ref, p.Message)
-			out.Problems = append(out.Problems, p)
-		}
-	}
+	out.Left, out.Problems = chosen.left, append(chosen.problems, out.Problems...)
 	out.Problems = append(out.Problems, idle(t, out.Overlays)...)
 	return out, nil
 }
@@ -104,12 +89,9 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	}
 	out.Attached = Names(route, split)
 	out.Accepted, refusal = Accepted(route)
-	out.Writers = []trafficrouting.Writer{{
-		Route: ref.String(), Weight: out.Weight, Overlays: out.Overlays,
-		Manager: trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"),
-	}}
+	out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"))
 	for _, err := range []error{ungranted, err, unfit, refusal} {
-		problem, err := mend(err)
+		problem, err := trafficrouting.Mend(err)
 		if err != nil {
 			return out, err
 		}
@@ -120,20 +102,10 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 
 // barred is what is known of a route that cannot be read, or may not be.
 func barred(ref trafficrouting.Route, why error) (trafficrouting.Observed, error) {
-	problems, err := mend(why)
+	problems, err := trafficrouting.Mend(why)
 	return trafficrouting.Observed{
 		Weight: trafficrouting.WeightUnknown, Versions: []string{""}, Routes: []trafficrouting.Route{ref}, Problems: problems,
-		Writers: []trafficrouting.Writer{{Route: ref.String(), Weight: trafficrouting.WeightUnknown}},
 	}, err
-}
-
-// mend turns an error that a person must mend into a problem; other errors stay errors.
-func mend(err error) ([]trafficrouting.Problem, error) {
-	var route *RouteError
-	if !errors.As(err, &route) {
-		return nil, err
-	}
-	return []trafficrouting.Problem{{Reason: route.Reason, Message: route.Message}}, nil
 }
 
 // Apply writes every route of the target that is not as wanted.
@@ -154,13 +126,7 @@ type change func(*unstructured.Unstructured, Split) (desired *unstructured.Unstr
 
 // onEach changes every route of the target. Which rules are shared between which Services is for each route to say.
 func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, change change) error {
-	var failed []error
-	for i, ref := range t.Routes {
-		if _, err := mend(r.apply(ctx, t, i, s, change)); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", ref, err))
-		}
-	}
-	return errors.Join(failed...)
+	return trafficrouting.WriteEach(t, func(i int, _ trafficrouting.Route) error { return r.apply(ctx, t, i, s, change) })
 }
 
 // apply changes one route, if it is not as it should be.

@@ -54,7 +54,7 @@ func (r *Router) choose(ctx context.Context, t trafficrouting.Target) (selection
 func (r *Router) pick(ctx context.Context, s trafficrouting.Selector) ([]trafficrouting.Route, error) {
 	gvk, err := r.kindOf(s.Kind)
 	if err != nil {
-		_, err := mend(err)
+		_, err := trafficrouting.Mend(err)
 		return nil, err
 	}
 	list := &unstructured.UnstructuredList{}
