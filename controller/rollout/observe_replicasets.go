@@ -106,31 +106,41 @@ func (r *Reconciler) observePods(ctx context.Context, w *world) error {
 		client.MatchingLabelsSelector{Selector: selectorOf(w.rollout)}); err != nil {
 		return fmt.Errorf("listing pods to restart: %w", err)
 	}
+	if !before.IsZero() {
+		w.lookAgain(restartEvery)
+	}
 	w.pods = map[string][]corev1.Pod{}
-	for i, rev := range w.snapshot.Revisions {
-		rs := w.replicaSets[rev.Hash]
-		rev.Created, rev.Ready, rev.Available, rev.Terminating = 0, 0, 0, 0
-		for _, pod := range list.Items {
-			if !metav1.IsControlledBy(&pod, rs) || podEnded(&pod) {
-				continue
-			}
-			if pod.DeletionTimestamp != nil {
-				rev.Terminating++
-				if unseen {
-					w.lookAgain(endingEvery)
-				}
-				continue
-			}
-			w.pods[rev.Hash] = append(w.pods[rev.Hash], pod)
-			w.countPod(&rev, &pod, before.Time)
-		}
-		w.snapshot.Revisions[i] = rev
+	for i := range w.snapshot.Revisions {
+		w.countPods(&w.snapshot.Revisions[i], list.Items, unseen)
 	}
 	return nil
 }
 
-// endingEvery is how often pods that are ending are counted where nothing tells of their end.
-const endingEvery = time.Second
+// countPods counts the pods of a revision, and has another look asked for while some are ending that nobody else tells of.
+func (w *world) countPods(rev *planner.Revision, pods []corev1.Pod, unseen bool) {
+	rev.Created, rev.Ready, rev.Available, rev.Terminating = 0, 0, 0, 0
+	for _, pod := range pods {
+		switch {
+		case !metav1.IsControlledBy(&pod, w.replicaSets[rev.Hash]) || podEnded(&pod):
+		case pod.DeletionTimestamp == nil:
+			w.pods[rev.Hash] = append(w.pods[rev.Hash], pod)
+			w.countPod(rev, &pod, w.snapshot.State.RestartAt.Time)
+		default:
+			rev.Terminating++
+			if unseen {
+				w.lookAgain(endingEvery)
+			}
+		}
+	}
+}
+
+const (
+	// endingEvery is how often pods that are ending are counted where nothing tells of their end.
+	endingEvery = time.Second
+	// restartEvery is how often pods are counted while a restart waits for them. Their ReplicaSet mostly tells earlier, but
+	// not when its status is the same before and after one of them was replaced.
+	restartEvery = 5 * time.Second
+)
 
 // endingUnseen says whether a release waits for pods that are ending, as recreate does, in a cluster that does not
 // count them: Kubernetes does since 1.35, with the feature DeploymentReplicaSetTerminatingReplicas.

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
@@ -27,6 +28,28 @@ func TestRestartReplacesEveryPod(t *testing.T) {
 	status := h.rollout().Status
 	if !status.State.RestartAt.IsZero() || status.Phase != v1alpha1.PhaseHealthy || len(h.podNames()) != 4 {
 		t.Errorf("restartAt %s, phase %s, %d pods: %s", status.State.RestartAt, status.Phase, len(h.podNames()), status.Message)
+	}
+}
+
+// Pods are not watched, and a ReplicaSet whose status is the same before and after a pod was replaced wakes nobody.
+func TestARestartLooksForItsPods(t *testing.T) {
+	h := started(t, routed(), network()...)
+	h.clock.SetTime(h.clock.Now().Add(time.Minute))
+	h.command(v1alpha1.ActionRestart, h.rollout().Status.StableRevision, "1")
+	var result reconcile.Result
+	for range 3 {
+		h.clock.SetTime(h.clock.Now().Add(time.Second))
+		var err error
+		if result, err = h.pass(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if result.RequeueAfter != restartEvery {
+		t.Errorf("a restart that waits for a pod looks again after %s, want %s", result.RequeueAfter, restartEvery)
+	}
+	h.settle()
+	if result, err := h.pass(); err != nil || result.RequeueAfter != 0 {
+		t.Errorf("after the restart it looks again after %s, want never: %v", result.RequeueAfter, err)
 	}
 }
 
