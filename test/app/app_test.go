@@ -161,6 +161,21 @@ func TestProbesDoNotFail(t *testing.T) {
 	}
 }
 
+func TestUnreadyIsForTheKubeletAlone(t *testing.T) {
+	app := NewApp(Config{Version: "v3"}, clock.RealClock{})
+	for _, c := range []struct {
+		body                  string
+		wantReady, wantAnswer int
+	}{{`{"unready":true}`, 503, 200}, {`{"errorRate":0}`, 503, 200}, {`{"unready":false}`, 200, 200}} {
+		answer := httptest.NewRecorder()
+		app.Admin().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/admin/fault", strings.NewReader(c.body)))
+		ready, root := ask(t, app.Serving(), "/readyz").Code, ask(t, app.Serving(), "/").Code
+		if ready != c.wantReady || root != c.wantAnswer {
+			t.Errorf("after %s: /readyz answers %d and / %d, want %d and %d", c.body, ready, root, c.wantReady, c.wantAnswer)
+		}
+	}
+}
+
 func TestFaultIsChangedAtRunTime(t *testing.T) {
 	app := NewApp(Config{Version: "v1", Fault: Fault{Latency: time.Second}}, clock.RealClock{})
 	for _, c := range []struct {

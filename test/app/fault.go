@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"k8s.io/utils/ptr"
 )
 
 // Fault is what the app does wrong.
@@ -15,6 +17,8 @@ type Fault struct {
 	ErrorRate float64
 	// Latency is how long every answer is held back.
 	Latency time.Duration
+	// Unready has /readyz say that no requests are to be sent here. Those that come are answered as ever.
+	Unready bool
 }
 
 func (f Fault) validate() error {
@@ -57,6 +61,7 @@ func (f *Faults) Next() (latency time.Duration, fail bool) {
 type faultDocument struct {
 	ErrorRate *float64 `json:"errorRate,omitempty"`
 	Latency   *string  `json:"latency,omitempty"`
+	Unready   *bool    `json:"unready,omitempty"`
 }
 
 func (f *Faults) change(d faultDocument) error {
@@ -73,6 +78,7 @@ func (f *Faults) change(d faultDocument) error {
 		}
 		fault.Latency = latency
 	}
+	fault.Unready = ptr.Deref(d.Unready, fault.Unready)
 	if err := fault.validate(); err != nil {
 		return err
 	}
@@ -80,14 +86,15 @@ func (f *Faults) change(d faultDocument) error {
 	return nil
 }
 
-// ServeHTTP shows the fault to a GET and changes it by a POST of {"errorRate": 0.2, "latency": "50ms"}.
+// ServeHTTP shows the fault to a GET and changes it by a POST of {"errorRate": 0.2, "latency": "50ms",
+// "unready": true}.
 func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		var d faultDocument
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&d); err != nil {
-			http.Error(w, `send {"errorRate": 0.2, "latency": "50ms"}, either may be left out: `+err.Error(), http.StatusBadRequest)
+			http.Error(w, `send {"errorRate": 0.2, "latency": "50ms", "unready": true}, any may be left out: `+err.Error(), http.StatusBadRequest)
 			return
 		}
 		if err := f.change(d); err != nil {
@@ -95,10 +102,19 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	f.mu.Lock()
-	fault := f.fault
-	f.mu.Unlock()
+	fault := f.now()
 	latency := fault.Latency.String()
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(faultDocument{ErrorRate: &fault.ErrorRate, Latency: &latency})
+	document := faultDocument{ErrorRate: &fault.ErrorRate, Latency: &latency}
+	if fault.Unready {
+		document.Unready = &fault.Unready
+	}
+	_ = json.NewEncoder(w).Encode(document)
+}
+
+// now is what goes wrong at present.
+func (f *Faults) now() Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fault
 }

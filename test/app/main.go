@@ -1,5 +1,5 @@
 // Command app is the sample workload of the demonstration and of the end-to-end tests: an HTTP server with a version,
-// request metrics, and an error rate and a latency that can be switched on.
+// request metrics, and an error rate, a latency and a refusal of readiness that can be switched on.
 //
 // It answers on two ports, the first of them in HTTP/1.1 and in HTTP/2 without TLS. The serving port has / for callers,
 // /hold?for=30s for those that wait, a method for those that speak gRPC, and /healthz and /readyz for the kubelet. The

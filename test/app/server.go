@@ -73,7 +73,7 @@ func (a *App) Serving() http.Handler {
 	mux.HandleFunc("/hold", a.hold)
 	mux.HandleFunc("POST "+grpcMethod, a.answerGRPC)
 	mux.HandleFunc("/healthz", ok)
-	mux.HandleFunc("/readyz", ok)
+	mux.HandleFunc("/readyz", a.ready)
 	return mux
 }
 
@@ -135,6 +135,15 @@ func (a *App) answerAfter(w http.ResponseWriter, r *http.Request, held time.Dura
 func (a *App) count(code int, start time.Time) {
 	a.requests.WithLabelValues(a.config.Version, strconv.Itoa(code)).Inc()
 	a.duration.WithLabelValues(a.config.Version).Observe(a.clock.Since(start).Seconds())
+}
+
+// ready answers the kubelet.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	if a.faults.now().Unready {
+		http.Error(w, "told to be unready", http.StatusServiceUnavailable)
+		return
+	}
+	ok(w, r)
 }
 
 func ok(w http.ResponseWriter, _ *http.Request) {

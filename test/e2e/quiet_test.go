@@ -3,13 +3,8 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"testing"
 	"time"
 
@@ -65,84 +60,5 @@ func TestQuietOnceConverged(t *testing.T) {
 	if log.calls != before {
 		t.Errorf("the controller called the API server %d times in %s after everything had converged; the last was %s",
 			log.calls-before, quietFor, log.last)
-	}
-}
-
-// audit is the audit log, from the moment it was opened.
-type audit struct {
-	reader *bufio.Reader
-	// rest is the beginning of a line whose end is not written yet.
-	rest []byte
-	// now is the time of the latest request of anybody.
-	now time.Time
-	// calls counts the requests of the controller, and lastCall and last are the latest.
-	calls    int
-	lastCall time.Time
-	last     string
-	// routeWrites counts the writes of HTTPRoutes by the controller, by namespace.
-	routeWrites map[string]int
-}
-
-func openAudit(t *testing.T, path string) *audit {
-	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { file.Close() })
-	if _, err := file.Seek(0, io.SeekEnd); err != nil {
-		t.Fatal(err)
-	}
-	return &audit{reader: bufio.NewReader(file), routeWrites: map[string]int{}}
-}
-
-// entry is what matters of a line of the log.
-type entry struct {
-	Verb      string    `json:"verb"`
-	URI       string    `json:"requestURI"`
-	At        time.Time `json:"stageTimestamp"`
-	ObjectRef struct {
-		Resource  string `json:"resource"`
-		Namespace string `json:"namespace"`
-	} `json:"objectRef"`
-	User struct {
-		Username string `json:"username"`
-	} `json:"user"`
-}
-
-// read takes in the lines that were written since the last time.
-func (a *audit) read(t *testing.T) {
-	t.Helper()
-	for {
-		line, err := a.reader.ReadBytes('\n')
-		a.rest = append(a.rest, line...)
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var e entry
-		if err := json.Unmarshal(a.rest, &e); err != nil {
-			t.Fatalf("audit log: %v in %s", err, a.rest)
-		}
-		a.rest = a.rest[:0]
-		a.add(e)
-	}
-}
-
-func (a *audit) add(e entry) {
-	if e.At.After(a.now) {
-		a.now = e.At
-		if a.lastCall.IsZero() {
-			a.lastCall = e.At
-		}
-	}
-	if e.User.Username == controllerUser && e.Verb != "watch" && e.ObjectRef.Resource != "leases" {
-		a.calls++
-		a.lastCall, a.last = e.At, e.Verb+" "+e.URI
-		if e.ObjectRef.Resource == "httproutes" && (e.Verb == "patch" || e.Verb == "update") {
-			a.routeWrites[e.ObjectRef.Namespace]++
-		}
 	}
 }

@@ -40,7 +40,8 @@ const (
 // Ports of the sample app, see test/app.
 const (
 	servingPort = 8080
-	adminPort   = 9090
+	// AdminPort is where the app is told what to do wrong.
+	AdminPort = 9090
 	// servicePort is the port of its Services.
 	servicePort = 80
 )
@@ -204,7 +205,7 @@ func (s Settings) Template(version Version) runtime.RawExtension {
 			Labels: appLabels(),
 			Annotations: map[string]string{
 				"prometheus.io/scrape": "true",
-				"prometheus.io/port":   strconv.Itoa(adminPort),
+				"prometheus.io/port":   strconv.Itoa(AdminPort),
 			},
 		},
 		Spec: corev1.PodSpec{
@@ -234,7 +235,7 @@ func (s Settings) appContainer(version Version) corev1.Container {
 		},
 		Ports: []corev1.ContainerPort{
 			{Name: "http", ContainerPort: servingPort},
-			{Name: "metrics", ContainerPort: adminPort},
+			{Name: "metrics", ContainerPort: AdminPort},
 		},
 		ReadinessProbe: &corev1.Probe{
 			ProbeHandler: corev1.ProbeHandler{
@@ -274,6 +275,8 @@ type Load struct {
 	Protocol string
 	// Timeout is how long a request may take; zero is what test/load has.
 	Timeout time.Duration
+	// Header is a further header of each request, as "name: value"; empty is none.
+	Header string
 }
 
 // args are the flags of test/load.
@@ -287,6 +290,9 @@ func (l Load) args(hostname string) []string {
 	}
 	if l.Protocol != "" {
 		args = append(args, "-protocol="+l.Protocol)
+	}
+	if l.Header != "" {
+		args = append(args, "-header="+l.Header)
 	}
 	if l.Timeout > 0 {
 		args = append(args, "-timeout="+l.Timeout.String())
