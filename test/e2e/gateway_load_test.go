@@ -115,14 +115,22 @@ func (e *env) answersNothing(version string) {
 // 100 binomial samples of this size would have it.
 func (e *env) sharesWithin(version string, percent float64) {
 	e.t.Helper()
-	counted := e.requests(4 * gatewayRate)
+	e.within("the load", e.requests(4*gatewayRate), version, percent)
+}
+
+// within holds that a version has answered such a share of what was counted, in percent, as closely as sharesWithin says.
+func (e *env) within(what string, counted stats.Tally, version string, percent float64) {
+	e.t.Helper()
 	const quantile = 3.2905 // of the normal distribution, for both ends together
 	n, p := float64(counted.All.Requests), percent/100
-	within := quantile*math.Sqrt(n*p*(1-p)) + 0.5
+	within := quantile * math.Sqrt(n*p*(1-p))
+	if p > 0 && p < 1 {
+		within += 0.5
+	}
 	got := float64(counted.Versions[version].Requests)
-	e.t.Logf("%s answered %.2f %% of %.0f requests, want %.0f ± %.2f %%", version, 100*got/n, n, percent, 100*within/n)
+	e.t.Logf("%s: %s answered %.2f %% of %.0f requests, want %.0f ± %.2f %%", what, version, 100*got/n, n, percent, 100*within/n)
 	if math.Abs(got-n*p) > within {
-		e.t.Errorf("%s answered %.0f of %.0f requests, want %.0f ± %.0f", version, got, n, n*p, within)
+		e.t.Errorf("%s: %s answered %.0f of %.0f requests, want %.0f ± %.0f", what, version, got, n, n*p, within)
 	}
 }
 

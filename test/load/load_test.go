@@ -34,6 +34,8 @@ func TestConfigIsChecked(t *testing.T) {
 		{"-timeout=0s", "-timeout"},
 		{"-max-in-flight=0", "-max-in-flight"},
 		{"-max-duration=3h", "a load must end"},
+		{"-header=x-canary", `"x-canary" is no header: write "name: value"`},
+		{"-header=: yes", `": yes" is no header`},
 		{"-protocol=http3", "write http1, h2c or grpc"},
 	} {
 		_, err := configFrom(append(slices.Clone(good), c.flag), io.Discard)
@@ -105,6 +107,19 @@ func TestEveryRequestIsCountedByItsAnswer(t *testing.T) {
 	if got.InFlight != 0 {
 		t.Errorf("%d requests are still under way", got.InFlight)
 	}
+}
+
+func TestHeadersAreSent(t *testing.T) {
+	config, err := configFrom([]string{"-target=http://127.0.0.1/", "-header=x-canary: yes", "-header", "Cookie:beta=1"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, 5, func(c *Config) { c.Header = config.Header }, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Canary") != "yes" || r.Header.Get("Cookie") != "beta=1" {
+			t.Errorf("headers %v, want X-Canary: yes and Cookie: beta=1", r.Header)
+		}
+		w.Header().Set(headerVersion, "v1")
+	})
 }
 
 func TestConnectionsThatBreakAreFailures(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -50,6 +51,8 @@ type Config struct {
 	Target string
 	// Host is the Host header; empty for that of the target.
 	Host string
+	// Header has further headers of each request.
+	Header http.Header
 	// Protocol is how requests are made: ProtocolHTTP1, ProtocolH2C or ProtocolGRPC.
 	Protocol Protocol
 	// Rate is the number of requests begun each second.
@@ -72,6 +75,8 @@ func configFrom(args []string, usage io.Writer) (Config, error) {
 	flags.SetOutput(usage)
 	flags.StringVar(&c.Target, "target", "", "URL to send requests to")
 	flags.StringVar(&c.Host, "host", "", "Host header (default that of the target)")
+	c.Header = http.Header{}
+	flags.Func("header", `further header of each request, "name: value"; may be given again`, c.addHeader)
 	protocol := flags.String("protocol", string(ProtocolHTTP1), "http1, h2c (HTTP/2 without TLS) or grpc (a call of the sample app)")
 	flags.Float64Var(&c.Rate, "rate", 100, "requests begun each second")
 	flags.Float64Var(&c.Fresh, "fresh", 0.1, "share of requests on a connection of their own")
@@ -87,6 +92,16 @@ func configFrom(args []string, usage io.Writer) (Config, error) {
 	}
 	c.Protocol = Protocol(*protocol)
 	return c, c.validate()
+}
+
+// addHeader takes a header in the form that it has on the wire.
+func (c Config) addHeader(line string) error {
+	name, value, found := strings.Cut(line, ":")
+	if name = strings.TrimSpace(name); !found || name == "" {
+		return fmt.Errorf(`%q is no header: write "name: value"`, line)
+	}
+	c.Header.Add(name, strings.TrimSpace(value))
+	return nil
 }
 
 func (c Config) validate() error {

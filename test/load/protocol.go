@@ -64,6 +64,9 @@ func (c Config) request(ctx context.Context) (*http.Request, error) {
 		request.Header.Set("Content-Type", "application/grpc")
 		request.Header.Set("TE", "trailers")
 	}
+	for name, values := range c.Header {
+		request.Header[name] = values
+	}
 	if c.Host != "" {
 		request.Host = c.Host
 	}
