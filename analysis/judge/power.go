@@ -27,6 +27,15 @@ func (g gains) odds(limit float64) float64 {
 	return 0.5 * math.Erfc((limit-g.mean)/math.Sqrt(2*g.variance))
 }
 
+// capped are gains of which no more than a cap counts: what varies beyond it counts as little as the mean does.
+func (g gains) capped(most float64) gains {
+	if g.mean <= most {
+		return g
+	}
+	part := most / g.mean
+	return gains{mean: most, variance: g.variance * part * part}
+}
+
 // gain of one batch for one effect when stable and candidate have these rates. Counts vary φ times as much as independent
 // ones, and evidence is raised to 1/φ, so that the variance falls by φ.
 func (h *harm) gain(j int, load Load, stable, candidate float64, settings Settings) gains {
@@ -61,8 +70,8 @@ func Odds(settings Settings, plan []Load, stable, candidate float64) []float64 {
 	for i, load := range plan {
 		if tells(Batch{Candidate: Arm{Total: load.Candidate}, Stable: Arm{Total: load.Stable}}, settings.Fail) {
 			for j := range sums {
-				g := h.gain(j, load, stable, candidate, settings)
-				sums[j].mean += min(g.mean, settings.cap())
+				g := h.gain(j, load, stable, candidate, settings).capped(settings.cap())
+				sums[j].mean += g.mean
 				sums[j].variance += g.variance
 			}
 		}
