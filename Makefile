@@ -237,6 +237,14 @@ bench: bin/cluster ## Measure, on an idle machine: how long an abort takes to re
 	@assets="$$($(LAUNCHER) assets)"; \
 	KUBEBUILDER_ASSETS="$$assets" $(GO) test -tags apiserver ./test/apiserver/controller -run '^$$' -bench . -benchtime $(BENCHTIME)
 
+# How many releases `make bench-analysis` simulates per setting. It takes minutes on all cores, and fails when the odds are worse
+# than docs/analysis.md says.
+ROLLOUTS ?= 20000
+
+.PHONY: bench-analysis
+bench-analysis: ## Simulate ROLLOUTS=20000 releases per setting: false aborts, and how soon harm is found, beside what peers do.
+	@$(GO) run ./test/odds -rollouts $(ROLLOUTS)
+
 .PHONY: assets
 assets: bin/cluster ## Build etcd and the API server, and print the folder for KUBEBUILDER_ASSETS.
 	@$(LAUNCHER) assets
