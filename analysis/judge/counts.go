@@ -125,7 +125,11 @@ func (h *harm) multiply(b Batch, margin Margin, dispersion float64) {
 	for j := range h.mass {
 		d := h.effect[j] * w
 		above := h.effect[j] * (1 - w) / (1 + d) // A − 1
-		h.mass[j] += (x*h.logG[j] - n*log1p(d) - above*margin.Absolute*c) / dispersion
+		gain := -above * margin.Absolute * c
+		if n > 0 {
+			gain += x*h.logG[j] - n*log1p(d)
+		}
+		h.mass[j] += gain / dispersion
 	}
 }
 
@@ -188,7 +192,10 @@ func (h *harmless) multiply(b Batch, margin Margin, dispersion float64) {
 		weight = margin.Relative * c / b.Stable.Total
 	}
 	for j, a := range passGrid() {
-		gain := x*math.Log(a) + (1-a)*margin.Absolute*c
+		gain := (1 - a) * margin.Absolute * c
+		if x > 0 {
+			gain += x * math.Log(a)
+		}
 		if y > 0 { // a share of stable that is next to nothing makes weight infinite
 			gain += y * log1p((1-a)*weight)
 		}
@@ -201,6 +208,10 @@ func tells(b Batch, margin Margin) bool {
 	return b.Candidate.Total > 0 && (b.Stable.Total > 0 || margin.Relative == 0)
 }
 
+// negligible is the logarithm of a part of a sum that its 53 bits cannot hold: 4e-18. After some minutes most effects are
+// refuted so far that they are.
+const negligible = -40
+
 // logSum is the logarithm of the sum of exp(first) and exp of all others.
 func logSum(first float64, others []float64) float64 {
 	top := first
@@ -210,9 +221,14 @@ func logSum(first float64, others []float64) float64 {
 	if math.IsInf(top, -1) {
 		return top
 	}
-	sum := math.Exp(first - top)
+	sum := 0.0
+	if first-top > negligible {
+		sum = math.Exp(first - top)
+	}
 	for _, v := range others {
-		sum += math.Exp(v - top)
+		if v-top > negligible {
+			sum += math.Exp(v - top)
+		}
 	}
 	return top + math.Log(sum)
 }
