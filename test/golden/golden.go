@@ -5,6 +5,7 @@ package golden
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,4 +34,33 @@ func Compare(t *testing.T, path, got string) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s: run the test with -%s if this is right (-want +got):\n%s", path, flagName, diff)
 	}
+}
+
+// Inputs compares what is made of every testdata/*/in.yaml with the file want.yaml beside it.
+func Inputs(t *testing.T, made func(t *testing.T, file string) string) {
+	t.Helper()
+	for _, file := range Files(t) {
+		dir := filepath.Dir(file)
+		t.Run(filepath.Base(dir), func(t *testing.T) { Compare(t, filepath.Join(dir, "want.yaml"), made(t, file)) })
+	}
+}
+
+// Files are the files testdata/*/in.yaml, of which there must be one.
+func Files(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*/in.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no test data: %v", err)
+	}
+	return files
+}
+
+// Read reads a file.
+func Read(t testing.TB, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

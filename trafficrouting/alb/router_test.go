@@ -3,14 +3,8 @@ package alb
 import (
 	"testing"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-
-	"github.com/sluice-dev/sluice/test/builder"
 	"github.com/sluice-dev/sluice/test/golden"
 	"github.com/sluice-dev/sluice/test/golden/render"
-	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/routertest"
 )
 
@@ -21,14 +15,7 @@ func TestGolden(t *testing.T) { render.Golden(t, Action{}) }
 func TestReturns(t *testing.T) { render.Returns(t, Action{}) }
 
 func TestConformance(t *testing.T) {
-	routertest.Run(t, func(t *testing.T) routertest.World {
-		t.Helper()
-		c := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithReturnManagedFields().Build()
-		shape := routertest.Actions()
-		return routertest.NewObjects(c, "shop", shape, func(c client.Client) trafficrouting.Router {
-			return New(c, c, builder.Mapper(shape.Kind))
-		})
-	}, routertest.Features{Unreported: true})
+	routertest.RunObjects(t, routertest.Actions(), New, routertest.Features{Unreported: true})
 }
 
 // TestText holds that nothing of an action changes but the numbers that are weights, whatever else is in it.

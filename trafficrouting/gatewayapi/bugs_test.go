@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/golden/render"
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/routertest"
 )
@@ -60,7 +61,7 @@ func TestB19AWeightThatIsThereIsNotWritten(t *testing.T) {
 
 // The rule that a generated one was a copy of is gone from the route. What is left would go on sending requests.
 func TestGeneratedRulesDoNotOutliveTheirs(t *testing.T) {
-	route := parseRoute(t, `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: shop, name: web}, spec: {rules: [
+	route := render.Parse(t, `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: shop, name: web}, spec: {rules: [
 		{name: sluice-web-standby-0, backendRefs: [{name: web-standby, port: 80}]}, {backendRefs: [{name: blog, port: 80}]}]}}`)
 	desired, changed, err := Render(route, Split{Active: "web", Standby: "web-standby"})
 	if err != nil || !changed || len(ruleItems(desired)) != 1 {

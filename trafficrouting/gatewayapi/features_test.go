@@ -8,6 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/golden/render"
 )
 
 func TestWhatAClassCannotDoIsToldBefore(t *testing.T) {
@@ -40,7 +41,7 @@ func TestWhatAClassCannotDoIsToldBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			router := New(fakeServer(t, row.objects...), nil, nil)
-			err := router.lacking(t.Context(), parseRoute(t, text), []v1alpha1.Overlay{{}, overlayOf(t, row.step)})
+			err := router.lacking(t.Context(), render.Parse(t, text), []v1alpha1.Overlay{{}, overlayOf(t, row.step)})
 			if (err != nil) != (row.want != "") || err != nil && !strings.Contains(err.Error(), "does not support "+row.want+":") {
 				t.Errorf("error is %v, want one that %q is not supported", err, row.want)
 			}

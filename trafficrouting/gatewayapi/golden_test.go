@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/golden"
+	"github.com/sluice-dev/sluice/test/golden/render"
 )
 
 func TestMain(m *testing.M) { golden.Main(m) }
@@ -22,38 +21,22 @@ func TestMain(m *testing.M) { golden.Main(m) }
 // TestGolden renders testdata/*/in.yaml with the weight that its comment asks for and what the step beside it, if there is
 // one, lays over it, for the Services web and web-standby, and compares the route with want.yaml. The first line of want.yaml says what was done.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*/in.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no test data: %v", err)
-	}
-	for _, file := range files {
-		dir := filepath.Dir(file)
-		t.Run(filepath.Base(dir), func(t *testing.T) {
-			route, split := readGolden(t, file)
-			golden.Compare(t, filepath.Join(dir, "want.yaml"), renderGolden(t, route, split))
-		})
-	}
+	golden.Inputs(t, func(t *testing.T, file string) string {
+		t.Helper()
+		route, split := readGolden(t, file)
+		return renderGolden(t, route, split)
+	})
 }
 
 func readGolden(t *testing.T, file string) (*unstructured.Unstructured, Split) {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+	text := golden.Read(t, file)
+	split := Split{Active: "web", Standby: "web-standby"}
+	split.Weight, _ = render.Weight(t, text)
+	if step, err := os.ReadFile(filepath.Join(filepath.Dir(file), "step.yaml")); err == nil {
+		split.Overlay = overlayOf(t, string(step))
 	}
-	comment := regexp.MustCompile(`(?m)^# weight: (.*)$`).FindSubmatch(text)
-	if comment == nil {
-		t.Fatal("in.yaml has no comment with the wanted weight")
-	}
-	weight, err := v1alpha1.ParseWeight(intstr.FromString(string(comment[1])))
-	if err != nil {
-		t.Fatal(err)
-	}
-	split := Split{Active: "web", Standby: "web-standby", Weight: weight}
-	if text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "step.yaml")); err == nil {
-		split.Overlay = overlayOf(t, string(text))
-	}
-	return parseRoute(t, string(text)), split
+	return render.Parse(t, text), split
 }
 
 // overlayOf is what a step asks for.
@@ -66,20 +49,6 @@ func overlayOf(t testing.TB, text string) v1alpha1.Overlay {
 	spec := v1alpha1.RolloutSpec{Strategy: v1alpha1.Strategy{Canary: &v1alpha1.CanaryStrategy{Steps: []v1alpha1.CanaryStep{step}}}}
 	all, of := spec.Overlays()
 	return all[of[0]]
-}
-
-// parseRoute reads a route as the API server would hand it out: whole numbers are int64.
-func parseRoute(t testing.TB, text string) *unstructured.Unstructured {
-	t.Helper()
-	data, err := yaml.YAMLToJSON([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	route := &unstructured.Unstructured{}
-	if err := route.UnmarshalJSON(data); err != nil {
-		t.Fatal(err)
-	}
-	return route
 }
 
 // renderGolden writes down what Render did, and holds what must be so for every route: the input is left alone, what

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/golden/render"
 )
 
 func TestAccepted(t *testing.T) {
@@ -132,7 +133,7 @@ func TestAccepted(t *testing.T) {
 			if tc.defaultGateways != "" {
 				text += "  useDefaultGateways: " + tc.defaultGateways + "\n"
 			}
-			got, err := Accepted(parseRoute(t, text+"status:\n  parents:"+tc.parents+"\n"))
+			got, err := Accepted(render.Parse(t, text+"status:\n  parents:"+tc.parents+"\n"))
 			if got != tc.want {
 				t.Errorf("accepted is %v, want %v", got, tc.want)
 			}

@@ -1,12 +1,8 @@
 package nginx
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -14,12 +10,10 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
-	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/golden"
 	"github.com/sluice-dev/sluice/test/golden/render"
 	"github.com/sluice-dev/sluice/trafficrouting"
@@ -47,23 +41,13 @@ func fakeServer(t *testing.T, objects ...client.Object) client.WithWatch {
 // TestGolden renders the canary Ingress beside the first object of testdata/*/in.yaml, with the second one as it is now, for the
 // Services web and web-standby and the weight in its comment.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*/in.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no test data: %v", err)
-	}
-	for _, file := range files {
-		dir := filepath.Dir(file)
-		t.Run(filepath.Base(dir), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden.Compare(t, filepath.Join(dir, "want.yaml"), rendered(t, text))
-		})
-	}
+	golden.Inputs(t, func(t *testing.T, file string) string {
+		t.Helper()
+		return rendered(t, golden.Read(t, file))
+	})
 }
 
-func rendered(t *testing.T, text []byte) string {
+func rendered(t *testing.T, text string) string {
 	t.Helper()
 	ingress, current, s := asked(t, text)
 	before := ingress.DeepCopy()
@@ -95,19 +79,14 @@ func rendered(t *testing.T, text []byte) string {
 }
 
 // asked reads the objects, and the weight in the comment.
-func asked(t *testing.T, text []byte) (ingress, current *unstructured.Unstructured, s Split) {
+func asked(t *testing.T, text string) (ingress, current *unstructured.Unstructured, s Split) {
 	t.Helper()
-	weight, err := v1alpha1.ParseWeight(intstr.FromString(string(regexp.MustCompile(`(?m)^# weight: (.*)$`).FindSubmatch(text)[1])))
-	if err != nil {
-		t.Fatal(err)
+	own, beside, found := strings.Cut(text, "\n---\n")
+	if found {
+		current = render.Parse(t, beside)
 	}
-	parts := bytes.Split(text, []byte("\n---\n"))
-	if len(parts) > 1 {
-		current = render.Parse(t, parts[1])
-	}
-	return render.Parse(t, parts[0]), current, Split{
-		Active: "web", Standby: "web-standby", Canary: "web-web-standby", Weight: weight,
-	}
+	weight, _ := render.Weight(t, text)
+	return render.Parse(t, own), current, Split{Active: "web", Standby: "web-standby", Canary: "web-web-standby", Weight: weight}
 }
 
 // TestChangedIngress holds that a change of the user's Ingress during a release is followed: the weight is unknown until then.

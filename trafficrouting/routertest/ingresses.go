@@ -8,7 +8,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,24 +17,17 @@ import (
 // Ingresses is a World of Ingresses with canary Ingresses of ingress-nginx beside them. Nothing acts on them, and nothing
 // reports.
 type Ingresses struct {
-	spy
-
-	client    client.WithWatch
-	namespace string
-	router    trafficrouting.Router
+	place
 }
 
 var _ World = (*Ingresses)(nil)
 
 // NewIngresses makes a World in a namespace. The router is made with a client that the World listens in on.
 func NewIngresses(c client.WithWatch, namespace string, newRouter func(client.Client) trafficrouting.Router) *Ingresses {
-	w := &Ingresses{client: c, namespace: namespace}
-	w.router = newRouter(w.listen(c))
+	w := &Ingresses{place{client: c, namespace: namespace, kind: schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}}}
+	w.open(newRouter)
 	return w
 }
-
-// Router is the router under test.
-func (w *Ingresses) Router() trafficrouting.Router { return w.router }
 
 // Target names Ingresses of this world.
 func (w *Ingresses) Target(routes ...string) trafficrouting.Target {
@@ -165,23 +157,6 @@ func (w *Ingresses) Surroundings(t *testing.T, route string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func (w *Ingresses) object(name string) *unstructured.Unstructured {
-	o := &unstructured.Unstructured{}
-	o.SetGroupVersionKind(schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"})
-	o.SetNamespace(w.namespace)
-	o.SetName(name)
-	return o
-}
-
-func (w *Ingresses) get(t *testing.T, name string) *unstructured.Unstructured {
-	t.Helper()
-	o := w.object(name)
-	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-		t.Fatalf("read the Ingress %s: %v", name, err)
-	}
-	return o
 }
 
 func pathTo(path, service string) any {

@@ -6,11 +6,15 @@ import (
 	"slices"
 	"testing" //nolint:depguard // a conformance suite is test code, for the tests of several packages
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/inplace"
 )
 
 // Shape is a kind of object of which one list of backends is to be shared, as a person writes it.
@@ -36,12 +40,9 @@ type Shape struct {
 // Objects is a World of objects of one Shape behind a client: of a fake, or of a real API server. Nothing acts on them, and
 // nothing reports.
 type Objects struct {
-	spy
+	place
 
-	client    client.WithWatch
-	namespace string
-	shape     Shape
-	router    trafficrouting.Router
+	shape Shape
 }
 
 var _ World = (*Objects)(nil)
@@ -49,20 +50,39 @@ var _ World = (*Objects)(nil)
 // NewObjects makes a World in a namespace. The router is made with a client that the World listens in on.
 func NewObjects(c client.WithWatch, namespace string, shape Shape, newRouter func(client.Client) trafficrouting.Router,
 ) *Objects {
-	w := &Objects{client: c, namespace: namespace, shape: shape}
-	w.router = newRouter(w.listen(c))
+	w := &Objects{place: place{client: c, namespace: namespace, kind: shape.Kind}, shape: shape}
+	w.open(newRouter)
 	return w
 }
 
-// Router is the router under test.
-func (w *Objects) Router() trafficrouting.Router { return w.router }
+// NewRouter makes a router that changes objects in place.
+type NewRouter func(client.Reader, client.Writer, meta.RESTMapper) *inplace.Router
+
+// FakeObjects makes a World on a fake of an API server that serves nothing but objects of the Shape.
+func FakeObjects(shape Shape, newRouter NewRouter) *Objects {
+	c := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithReturnManagedFields().Build()
+	served := meta.NewDefaultRESTMapper(nil)
+	served.Add(shape.Kind, meta.RESTScopeNamespace)
+	return NewObjects(c, "shop", shape, func(c client.Client) trafficrouting.Router {
+		return newRouter(c, c, served)
+	})
+}
+
+// RunObjects runs all tests against a router that changes objects in place, on a fake of an API server.
+func RunObjects(t *testing.T, shape Shape, newRouter NewRouter, features Features) {
+	t.Helper()
+	Run(t, func(t *testing.T) World {
+		t.Helper()
+		return FakeObjects(shape, newRouter)
+	}, features)
+}
 
 // Target names objects of this world.
 func (w *Objects) Target(routes ...string) trafficrouting.Target {
 	t := trafficrouting.Target{Namespace: w.namespace, Active: Active, Standby: Standby}
 	for i, name := range routes {
 		t.Routes = append(t.Routes, trafficrouting.Route{
-			Kind: w.shape.Kind.Kind, Namespace: w.namespace, Name: name, Rules: w.shape.Rules,
+			Kind: w.kind.Kind, Namespace: w.namespace, Name: name, Rules: w.shape.Rules,
 			Field: fmt.Sprintf("spec.traffic.router.objects[%d]", i),
 		})
 	}
@@ -164,21 +184,4 @@ func (w *Objects) entries(backends []Backend) []any {
 		out = append(out, w.shape.Entry(b))
 	}
 	return out
-}
-
-func (w *Objects) object(name string) *unstructured.Unstructured {
-	o := &unstructured.Unstructured{}
-	o.SetGroupVersionKind(w.shape.Kind)
-	o.SetNamespace(w.namespace)
-	o.SetName(name)
-	return o
-}
-
-func (w *Objects) get(t *testing.T, name string) *unstructured.Unstructured {
-	t.Helper()
-	o := w.object(name)
-	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-		t.Fatalf("read %s: %v", name, err)
-	}
-	return o
 }

@@ -17,12 +17,7 @@ import (
 // Routes is a World of Gateway API routes of one kind behind a client: of a fake, or of a real API server. No gateway runs
 // in it.
 type Routes struct {
-	spy
-
-	client    client.WithWatch
-	kind      schema.GroupVersionKind
-	namespace string
-	router    trafficrouting.Router
+	place
 }
 
 var _ Overlaid = (*Routes)(nil)
@@ -32,13 +27,10 @@ var _ Overlaid = (*Routes)(nil)
 func NewRoutes(c client.WithWatch, kind schema.GroupVersionKind, namespace string,
 	newRouter func(client.Client) trafficrouting.Router,
 ) *Routes {
-	w := &Routes{client: c, kind: kind, namespace: namespace}
-	w.router = newRouter(w.listen(c))
+	w := &Routes{place{client: c, kind: kind, namespace: namespace}}
+	w.open(newRouter)
 	return w
 }
-
-// Router is the router under test.
-func (w *Routes) Router() trafficrouting.Router { return w.router }
 
 // Target names routes of this world.
 func (w *Routes) Target(routes ...string) trafficrouting.Target {
@@ -55,7 +47,7 @@ func (w *Routes) Target(routes ...string) trafficrouting.Target {
 // parents of each sort.
 func (w *Routes) Put(t *testing.T, route string, backends ...Backend) {
 	t.Helper()
-	o := w.route(route)
+	o := w.object(route)
 	o.SetAnnotations(map[string]string{"example.com/owner": "team-shop"})
 	spec := specOf(w.kind.Kind, route, backends)
 	spec["parentRefs"] = []any{
@@ -83,7 +75,7 @@ func (w *Routes) Overwrite(t *testing.T, route string, backends ...Backend) {
 // Remove deletes a route.
 func (w *Routes) Remove(t *testing.T, route string) {
 	t.Helper()
-	if err := w.client.Delete(t.Context(), w.route(route)); err != nil {
+	if err := w.client.Delete(t.Context(), w.object(route)); err != nil {
 		t.Fatalf("remove the route %s: %v", route, err)
 	}
 }
@@ -159,23 +151,6 @@ func (w *Routes) Surroundings(t *testing.T, route string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func (w *Routes) route(name string) *unstructured.Unstructured {
-	o := &unstructured.Unstructured{}
-	o.SetGroupVersionKind(w.kind)
-	o.SetNamespace(w.namespace)
-	o.SetName(name)
-	return o
-}
-
-func (w *Routes) get(t *testing.T, name string) *unstructured.Unstructured {
-	t.Helper()
-	o := w.route(name)
-	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-		t.Fatalf("read the route %s: %v", name, err)
-	}
-	return o
 }
 
 func condition(o *unstructured.Unstructured, kind, status, reason, message string) map[string]any {

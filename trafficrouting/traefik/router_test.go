@@ -4,11 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/sluice-dev/sluice/test/builder"
 	"github.com/sluice-dev/sluice/test/golden"
 	"github.com/sluice-dev/sluice/test/golden/render"
 	"github.com/sluice-dev/sluice/trafficrouting"
@@ -22,24 +18,13 @@ func TestGolden(t *testing.T) { render.Golden(t, TraefikService{}) }
 func TestReturns(t *testing.T) { render.Returns(t, TraefikService{}) }
 
 func TestConformance(t *testing.T) {
-	routertest.Run(t, func(t *testing.T) routertest.World {
-		t.Helper()
-		c := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithReturnManagedFields().Build()
-		shape := routertest.TraefikServices()
-		return routertest.NewObjects(c, "shop", shape, func(c client.Client) trafficrouting.Router {
-			return New(c, c, builder.Mapper(shape.Kind))
-		})
-	}, routertest.Features{Others: true, Unreported: true})
+	routertest.RunObjects(t, routertest.TraefikServices(), New, routertest.Features{Others: true, Unreported: true})
 }
 
 // TestNoLongerNamed holds that an object which the spec names no more is kept while the release needs it, and otherwise given back as
 // it was.
 func TestNoLongerNamed(t *testing.T) {
-	c := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithReturnManagedFields().Build()
-	shape := routertest.TraefikServices()
-	w := routertest.NewObjects(c, "shop", shape, func(c client.Client) trafficrouting.Router {
-		return New(c, c, builder.Mapper(shape.Kind))
-	})
+	w := routertest.FakeObjects(routertest.TraefikServices(), New)
 	w.Put(t, "shop", routertest.Backend{Service: routertest.Active, Weight: 7})
 	target := w.Target("shop")
 	target.Routes = observe(t, w, target).Routes

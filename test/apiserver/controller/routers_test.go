@@ -9,11 +9,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/apiserver/env"
 	"github.com/sluice-dev/sluice/test/apiserver/live"
+	"github.com/sluice-dev/sluice/test/golden/render"
 )
 
 const virtualService = `
@@ -61,7 +61,7 @@ func TestCanaryByOtherRouters(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			object := parse(t, tc.object)
+			object := render.Parse(t, tc.object)
 			rollout := routed().With(func(r *v1alpha1.Rollout) { r.Spec.Traffic = &tc.traffic }).Obj()
 			w := &world{live.New(t, env.Start(t), live.Service(), object.DeepCopy(), rollout)}
 			w.StartPlane()
@@ -99,7 +99,7 @@ spec:
 
 // TestCanaryByNginx takes a release over a canary Ingress, whose weight somebody takes away, aborts it, and deletes the Rollout.
 func TestCanaryByNginx(t *testing.T) {
-	object := parse(t, ingress)
+	object := render.Parse(t, ingress)
 	rollout := routed().With(func(r *v1alpha1.Rollout) {
 		r.Spec.Traffic = &v1alpha1.Traffic{Nginx: &v1alpha1.NginxTraffic{Ingresses: []v1alpha1.IngressReference{{Name: "web"}}}}
 	}).Obj()
@@ -133,19 +133,6 @@ func TestCanaryByNginx(t *testing.T) {
 	if diff := cmp.Diff(object.Object["spec"], w.read(object).Object["spec"]); diff != "" {
 		t.Errorf("the Ingress of the user (-want +got):\n%s", diff)
 	}
-}
-
-func parse(t testing.TB, text string) *unstructured.Unstructured {
-	t.Helper()
-	data, err := yaml.YAMLToJSON([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := &unstructured.Unstructured{}
-	if err := out.UnmarshalJSON(data); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // read gets an object as it is now.

@@ -2,11 +2,8 @@
 package render
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -28,25 +25,15 @@ import (
 //	# rules: primary     the named parts, each in a comment of its own
 func Golden(t *testing.T, kind inplace.Kind) {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*/in.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no test data: %v", err)
-	}
-	for _, file := range files {
-		dir := filepath.Dir(file)
-		t.Run(filepath.Base(dir), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden.Compare(t, filepath.Join(dir, "want.yaml"), rendered(t, kind, text))
-		})
-	}
+	golden.Inputs(t, func(t *testing.T, file string) string {
+		t.Helper()
+		return rendered(t, kind, golden.Read(t, file))
+	})
 }
 
 // rendered writes down what was done with an object, and holds what must be so for every object: the input is left alone,
 // what was written reads back as what was asked for, and a second time there is nothing to write.
-func rendered(t *testing.T, kind inplace.Kind, text []byte) string {
+func rendered(t *testing.T, kind inplace.Kind, text string) string {
 	t.Helper()
 	split, render := asked(t, text)
 	object := Parse(t, text)
@@ -98,30 +85,41 @@ func holdRead(t *testing.T, kind inplace.Kind, desired *unstructured.Unstructure
 type renderer func(inplace.Kind, *unstructured.Unstructured, inplace.Split) (*unstructured.Unstructured, bool, error)
 
 // asked reads the comments.
-func asked(t *testing.T, text []byte) (inplace.Split, renderer) {
+func asked(t *testing.T, text string) (inplace.Split, renderer) {
 	t.Helper()
 	split := inplace.Split{Namespace: "shop", Active: "web", Standby: "web-standby"}
-	for _, rule := range regexp.MustCompile(`(?m)^# rules: (.*)$`).FindAllSubmatch(text, -1) {
-		split.Rules = append(split.Rules, string(rule[1]))
+	for _, rule := range regexp.MustCompile(`(?m)^# rules: (.*)$`).FindAllStringSubmatch(text, -1) {
+		split.Rules = append(split.Rules, rule[1])
 	}
-	weight := regexp.MustCompile(`(?m)^# weight: (.*)$`).FindSubmatch(text)
-	if weight == nil {
-		t.Fatal("in.yaml has no comment with the wanted weight")
-	}
-	if bytes.Equal(weight[1], []byte("detach")) {
+	var detach bool
+	if split.Weight, detach = Weight(t, text); detach {
 		return split, inplace.Without
-	}
-	var err error
-	if split.Weight, err = v1alpha1.ParseWeight(intstr.FromString(string(weight[1]))); err != nil {
-		t.Fatal(err)
 	}
 	return split, inplace.Render
 }
 
-// Parse reads an object as the API server would hand it out: whole numbers are int64.
-func Parse(t *testing.T, text []byte) *unstructured.Unstructured {
+// Weight is the share of the standby Service, in tenths of a percent, that the comment "# weight: 20" of a text asks for;
+// detach when it is "# weight: detach".
+func Weight(t *testing.T, text string) (weight int32, detach bool) {
 	t.Helper()
-	data, err := yaml.YAMLToJSON(text)
+	comment := regexp.MustCompile(`(?m)^# weight: (.*)$`).FindStringSubmatch(text)
+	if comment == nil {
+		t.Fatal("there is no comment with the wanted weight")
+	}
+	if comment[1] == "detach" {
+		return 0, true
+	}
+	weight, err := v1alpha1.ParseWeight(intstr.FromString(comment[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return weight, false
+}
+
+// Parse reads an object as the API server would hand it out: whole numbers are int64.
+func Parse(t testing.TB, text string) *unstructured.Unstructured {
+	t.Helper()
+	data, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,16 +134,9 @@ func Parse(t *testing.T, text []byte) *unstructured.Unstructured {
 // before each write, and holds that it is what it was, to the last byte, when the standby Service has no share any more.
 func Returns(t *testing.T, kind inplace.Kind) {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*/in.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	shared := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, file := range golden.Files(t) {
+		text := golden.Read(t, file)
 		split, _ := asked(t, text)
 		object := Parse(t, text)
 		if weight, _, err := inplace.Weight(kind, object, split); err != nil || weight != 0 {
@@ -153,6 +144,7 @@ func Returns(t *testing.T, kind inplace.Kind) {
 		}
 		shared++
 		after := object
+		var err error
 		for _, split.Weight = range []int32{200, 1, 1000, 125, 0} {
 			split.Before = inplace.Before(kind, after, split)
 			if after, _, err = inplace.Render(kind, after, split); err != nil {
