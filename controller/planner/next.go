@@ -261,12 +261,12 @@ func (p Problem) sentence() string {
 	return p.Field + ": " + p.Message
 }
 
-// ofTraffic says whether a problem stands in the way of traffic. An analysis that cannot be made, and configuration that
-// is not there, stand in the way of a release only.
+// ofTraffic says whether a problem stands in the way of traffic. An analysis that cannot be made, and configuration or a
+// Deployment that is not there, stand in the way of a release only.
 func (p Problem) ofTraffic() bool {
 	switch p.Reason {
 	case v1alpha1.ReasonTemplateNotFound, v1alpha1.ReasonTemplateInvalid, v1alpha1.ReasonConfigurationNotFound,
-		v1alpha1.ReasonConfigurationInvalid, v1alpha1.ReasonConfigurationForbidden:
+		v1alpha1.ReasonConfigurationInvalid, v1alpha1.ReasonConfigurationForbidden, v1alpha1.ReasonWorkloadNotFound:
 		return false
 	}
 	return true

@@ -43,6 +43,7 @@ func TestAProblemHoldsTheRelease(t *testing.T) {
 		}), v1alpha1.ReasonTemplateNotFound, "scale v1 to 6 pods; scale v2 to 2 pods"},
 		"a spec that is none":                      {scaled(8, unchanged), v1alpha1.ReasonInvalidSpec, ""},
 		"after an abort the candidate goes":        {aborted(0), v1alpha1.ReasonTemplateNotFound, "point standby at v1"},
+		"also without its Deployment":              {aborted(0), v1alpha1.ReasonWorkloadNotFound, "point standby at v1"},
 		"and gets no traffic from somebody else":   {aborted(250), v1alpha1.ReasonTemplateInvalid, "set the weight of standby to 0%"},
 		"but traffic that cannot be moved is left": {aborted(250), v1alpha1.ReasonRouteNotFound, ""},
 	} {
