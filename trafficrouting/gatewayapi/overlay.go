@@ -37,7 +37,7 @@ func (s Split) lay(route *unstructured.Unstructured, managed []*rule) (changed b
 		return false, err
 	}
 	list, ours := ruleItems(route), s.services(route)
-	if err := s.distinct(route, wanted); err != nil {
+	if err := s.distinct(route, managed, wanted); err != nil {
 		return false, err
 	}
 	laid := insert(list, ours, managed, wanted)
@@ -174,13 +174,29 @@ func (s services) mirrors(filter any) bool {
 	return ok && s.refers(ref, s.standby)
 }
 
+// reserved says whether a rule of the user's has a name that rules for matched requests have. With a share for the standby
+// Service it could not be told from them.
+func (s services) reserved(managed []*rule) error {
+	for _, r := range managed {
+		if s.named(r.fields) {
+			return unusable("%s is called %s, as rules for matched requests are: give it another name", r.path, r.fields["name"])
+		}
+	}
+	return nil
+}
+
+// named says whether a rule has a name that is made for rules for matched requests.
+func (s services) named(rule map[string]any) bool {
+	name, _ := rule["name"].(string)
+	number, ok := strings.CutPrefix(name, generatedPrefix+s.standby+"-")
+	return ok && regexp.MustCompile(`^[0-9]+$`).MatchString(number)
+}
+
 // generated says whether a rule is one that was made for the standby Service: by its name, and by its backends, all of
 // which are the two Services, and one at least the standby. A rule of the user's that only has such a name is not.
 func (s services) generated(item any) bool {
 	fields, _ := item.(map[string]any)
-	name, _ := fields["name"].(string)
-	number, ok := strings.CutPrefix(name, generatedPrefix+s.standby+"-")
-	if !ok || !regexp.MustCompile(`^[0-9]+$`).MatchString(number) {
+	if !s.named(fields) {
 		return false
 	}
 	refs, _ := fields["backendRefs"].([]any)

@@ -155,7 +155,13 @@ func within(narrow, wide v1alpha1.PathMatch) bool {
 }
 
 // distinct says whether generated rules can be told from all others of a route, by their names and by what they match.
-func (s Split) distinct(route *unstructured.Unstructured, wanted []map[string]any) error {
+func (s Split) distinct(route *unstructured.Unstructured, managed []*rule, wanted []map[string]any) error {
+	if s.nothing() {
+		return nil
+	}
+	if err := s.services(route).reserved(managed); err != nil {
+		return err
+	}
 	for i, item := range ruleItems(route) {
 		fields, ok := item.(map[string]any)
 		if !ok || s.None() || s.services(route).generated(item) {

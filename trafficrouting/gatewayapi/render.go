@@ -47,8 +47,7 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 	if err != nil {
 		return nil, false, err
 	}
-	changed, err = s.lay(desired, rules)
-	if err != nil {
+	if changed, err = s.lay(desired, rules); err != nil {
 		return nil, false, err
 	}
 	for _, r := range rules {
@@ -87,6 +86,9 @@ func Weight(route *unstructured.Unstructured, s Split) (int32, error) {
 		if err == nil {
 			err = r.check()
 		}
+	}
+	if err == nil {
+		err = s.services(route).reserved(rules)
 	}
 	if err == nil {
 		err = s.services(route).missing(route)
