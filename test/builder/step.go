@@ -61,3 +61,21 @@ func Analysis(templates ...string) *v1alpha1.Analysis {
 	}
 	return analysis
 }
+
+// Header sends requests with a header to the candidate, whatever the weight; with an empty name those that were sent go by
+// weight again.
+func (b *StepBuilder) Header(name, value string) *StepBuilder {
+	b.step.Match = []v1alpha1.RequestMatch{}
+	if name != "" {
+		b.step.Match = append(b.step.Match, v1alpha1.RequestMatch{
+			Headers: []v1alpha1.ValueMatch{{Type: v1alpha1.MatchExact, Name: name, Value: value}},
+		})
+	}
+	return b
+}
+
+// Mirror sends the candidate copies of so many percent of the requests.
+func (b *StepBuilder) Mirror(percent int32) *StepBuilder {
+	b.step.Mirror = &v1alpha1.Mirror{Percent: &percent}
+	return b
+}

@@ -37,6 +37,9 @@ type checker struct {
 	disturbed bool
 	// kept is the hash of a ReplicaSet whose pods nobody may replace; empty for none.
 	kept string
+	// written are routes as somebody else wrote them while the standby Service had nothing of them, to which they return; there
+	// is none for one that was written in mid-release.
+	written map[types.NamespacedName]client.Object
 	// tolerant are invariants that a fault excuses.
 	tolerant []string
 	// before is the truth before the write that is under way.
@@ -74,7 +77,7 @@ type subject struct {
 }
 
 func newChecker(w *World) *checker {
-	return &checker{world: w, subjects: map[types.NamespacedName]*subject{}}
+	return &checker{world: w, subjects: map[types.NamespacedName]*subject{}, written: map[types.NamespacedName]client.Object{}}
 }
 
 // about is what is remembered of a Rollout.
@@ -193,6 +196,9 @@ func (c *checker) outside(change *Change) {
 	default:
 		c.takes(change)
 	}
+	if change.Kind == kindRoute() && change.Verb != VerbStatus {
+		c.authored(change)
+	}
 	c.cause()
 	if rollout, ok := change.After.(*v1alpha1.Rollout); ok {
 		c.about(change.Key).edited(rollout)
@@ -296,16 +302,21 @@ type Duty struct {
 // off, or nothing ready to take it, or the process cannot know.
 func dutyOf(p *Process, t *truth) *Duty {
 	st := t.rollout.Status.State
-	if !releasing(st) || t.spec.Proportional || t.written(st.Candidate) == 0 || p.pass.Behind {
+	if !releasing(st) || t.spec.Proportional || !t.requested(st.Candidate) || p.pass.Behind {
 		return nil
 	}
 	if t.spec.Mode == planner.Switch && t.sets[st.Stable].serving > 0 {
 		return &Duty{Service: t.rollout.Spec.Services.Active, Revision: st.Stable}
 	}
-	if t.spec.Mode == planner.Routed && t.weight > 0 && t.atHome() {
+	if t.spec.Mode == planner.Routed && t.atHome() && t.weight != planner.WeightUnknown {
 		return &Duty{}
 	}
 	return nil
+}
+
+// requested says whether a revision has requests, or copies of them, by its weight or by what is laid over it.
+func (t *truth) requested(hash string) bool {
+	return t.written(hash) > 0 || t.laid && t.standby.selects == hash
 }
 
 // atHome says whether the active Service selects stable and has an endpoint of it that serves.

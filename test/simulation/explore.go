@@ -43,7 +43,17 @@ func (e *episode) faultsOf(class Class) []Fault {
 	case Jumps:
 		return jumps()
 	case Orders:
-		return orders(e.story.Key)
+		return append(orders(e.story.Key), e.ordersOfMatches()...)
+	}
+	return nil
+}
+
+// ordersOfMatches are those of a story that has matches.
+func (e *episode) ordersOfMatches() []Fault {
+	if rollout := e.end.Rollout(e.story.Key); rollout != nil {
+		if overlays, _ := rollout.Spec.Overlays(); len(overlays) > 1 {
+			return ordersOfMatches(e.story.Key)
+		}
 	}
 	return nil
 }

@@ -46,12 +46,13 @@ func (e *environment) fork(w *World) *environment {
 	}
 	out.startup, out.verdicts, out.refusals = maps.Clone(e.startup), maps.Clone(e.verdicts), maps.Clone(e.refusals)
 	out.ruled, out.ruling = e.ruled, e.ruling
-	out.programmed, out.heard = maps.Clone(e.programmed), maps.Clone(e.heard)
+	out.programmed, out.matching, out.heard = maps.Clone(e.programmed), maps.Clone(e.matching), maps.Clone(e.heard)
 	return out
 }
 
 func (c *checker) fork(w *World) *checker {
 	out := &checker{world: w, subjects: map[types.NamespacedName]*subject{}, fates: c.fates, disturbed: c.disturbed, kept: c.kept}
+	out.written = maps.Clone(c.written)
 	for key, s := range c.subjects {
 		one := *s
 		one.promoted, one.runs, one.values = maps.Clone(s.promoted), maps.Clone(s.runs), map[string][]string{}
@@ -79,7 +80,7 @@ func (w *World) calm() {
 // essence is everything that decides about what comes next, without what follows from chance and the hour: two worlds of
 // the same essence go on in the same way.
 func (w *World) essence() map[string]any {
-	out := map[string]any{"programmed": maps.Clone(w.env.programmed), "ruling": w.env.ruling, "tasks": w.env.tasks()}
+	out := map[string]any{"programmed": maps.Clone(w.env.programmed), "matching": maps.Clone(w.env.matching), "ruling": w.env.ruling, "tasks": w.env.tasks()}
 	for k, t := range w.Server.tables {
 		for key, obj := range t.objects {
 			if what := essenceOf(obj); what != nil {

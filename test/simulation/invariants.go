@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -22,9 +23,9 @@ type Invariant struct {
 	rest  func(*World, *subject, *truth) string
 }
 
-// Invariants are all thirty.
+// Invariants are the thirty of the specification, and three about what is laid over weights.
 func Invariants() []Invariant {
-	return append(append(append(trafficInvariants(), releaseInvariants()...), setInvariants()...), controlInvariants()...)
+	return slices.Concat(trafficInvariants(), overlayInvariants(), releaseInvariants(), setInvariants(), controlInvariants())
 }
 
 func trafficInvariants() []Invariant {

@@ -93,6 +93,9 @@ func noOscillation(l *look) string {
 		// Which pods the weight means is part of what it is.
 		key = fmt.Sprintf("weight of %s at step %d between %s and %s", l.change.Key.Name, st.Step, l.after.active.selects, l.after.standby.selects)
 		value = fmt.Sprint(l.after.weight)
+		if l.after.laid {
+			value += " and what is laid over it"
+		}
 	case scaled:
 		key, value = "size of "+hash, fmt.Sprint(size)
 		if l.after.spec.Mode == planner.Ratio {

@@ -114,6 +114,7 @@ func foreign() *appsv1.ReplicaSet {
 // bites has for each invariant a mistake that it must notice.
 func bites() map[string]bite {
 	out := trafficBites()
+	maps.Copy(out, overlayBites())
 	maps.Copy(out, abortBites())
 	maps.Copy(out, releaseBites())
 	maps.Copy(out, setBites())
@@ -497,10 +498,10 @@ func TestEveryInvariantBites(t *testing.T) {
 	}
 }
 
-func TestInvariantsAreThirty(t *testing.T) {
+func TestInvariantsAreAllThere(t *testing.T) {
 	all := Invariants()
-	if len(all) != 30 {
-		t.Errorf("%d invariants, want 30", len(all))
+	if len(all) != 33 {
+		t.Errorf("%d invariants, want 33", len(all))
 	}
 	seen := map[string]bool{}
 	for _, i := range all {

@@ -106,14 +106,19 @@ func noEmpty(l *look) string {
 
 // lost notices requests that the gateway can send nowhere, in a run in which nobody took anything away.
 func lost(w *World, s *subject, t *truth, _ time.Time) string {
-	taken := w.checker.fates > 0 || w.checker.disturbed || t.rollout.DeletionTimestamp != nil
-	if taken || t.spec.Mode == planner.Ratio || t.spec.Replicas == 0 || t.rollout.Spec.Services == nil || !s.served(t) {
+	if !s.counts(w, t) {
 		return ""
 	}
 	if detail := t.active.nowhere(planner.FullWeight - t.programmed); detail != "" {
 		return detail
 	}
 	return t.standby.nowhere(t.programmed)
+}
+
+// counts says whether a request that is lost is lost because of us.
+func (s *subject) counts(w *World, t *truth) bool {
+	taken := w.checker.fates > 0 || w.checker.disturbed || t.rollout.DeletionTimestamp != nil
+	return !taken && t.spec.Mode != planner.Ratio && t.spec.Replicas > 0 && t.rollout.Spec.Services != nil && s.served(t)
 }
 
 // nowhere says that the gateway sends requests to a Service of which it knows nothing that serves.
@@ -159,7 +164,7 @@ func order(l *look) string {
 // early notices a first share that the gateway can send nowhere yet. On the way back to stable nothing waits for it.
 func early(l *look) string {
 	st := l.before.rollout.Status.State
-	first := l.routeWrite() && l.before.weight == 0 && l.after.weight > 0
+	first := l.routeWrite() && l.before.weight == 0 && !l.before.matching && (l.after.weight > 0 || l.after.matching)
 	if !first || !releasing(st) || l.replicas() == 0 || l.after.standby.selects != st.Candidate {
 		return ""
 	}
@@ -175,7 +180,7 @@ func (t *truth) stillSent(hash string) int32 {
 	if t.spec.Mode == planner.Switch || t.programmed < planner.FullWeight {
 		n += t.active.alive[hash]
 	}
-	if t.spec.Mode == planner.Routed && t.programmed > 0 {
+	if t.spec.Mode == planner.Routed && (t.programmed > 0 || t.matching) {
 		n += t.standby.alive[hash]
 	}
 	return n
@@ -323,7 +328,7 @@ func rolloutFields(l *look) string {
 	return ""
 }
 
-// routeFields compares a route without the weights of its backends and without the standby one.
+// routeFields compares a route without the weights of its backends, the standby one, and what is laid over them.
 func routeFields(l *look) string {
 	before, ok := l.change.Before.(*unstructured.Unstructured)
 	after, isRoute := l.change.After.(*unstructured.Unstructured)
@@ -332,7 +337,7 @@ func routeFields(l *look) string {
 	}
 	standby := l.after.rollout.Spec.Services.StandbyName()
 	if !equality.Semantic.DeepEqual(withoutWeights(before, standby), withoutWeights(after, standby)) {
-		return "more than weights and the standby backend differs"
+		return "more than weights, the standby backend, generated rules and mirrors differs"
 	}
 	return ""
 }
@@ -344,8 +349,10 @@ func withoutWeights(route *unstructured.Unstructured, standby string) map[string
 	out.SetManagedFields(nil)
 	delete(out.Object, "status")
 	rules, _, _ := unstructured.NestedSlice(out.Object, "spec", "rules")
+	rules = slices.DeleteFunc(rules, func(r any) bool { return generatedFor(standby, r) })
 	for _, r := range rules {
 		rule, _ := r.(map[string]any)
+		withoutMirror(rule, standby)
 		refs, _ := rule["backendRefs"].([]any)
 		var kept []any
 		for _, b := range refs {

@@ -141,6 +141,7 @@ func (e *environment) program(i item) time.Duration {
 	route := lookup[*unstructured.Unstructured](e.world.Server, i.kind, i.key)
 	if route == nil {
 		delete(e.programmed, i.key)
+		delete(e.matching, i.key)
 		return 0
 	}
 	if e.refusals[i.key.Name] != "" {
@@ -155,6 +156,7 @@ func (e *environment) program(i item) time.Duration {
 			continue
 		}
 		e.programmed[i.key] = weight
+		e.matching[i.key] = tracesOf(route, rollout.Spec.Services.StandbyName()).rules > 0
 	}
 	return 0
 }

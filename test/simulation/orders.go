@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/builder"
 )
 
 // back is how long somebody leaves what was ordered by mistake.
@@ -185,19 +186,9 @@ func losses(key types.NamespacedName) []Fault {
 
 // ordersOfSteps edit the step of a canary that is under way. That begins no release anew, and comes to the same in the end.
 func ordersOfSteps(key types.NamespacedName) []Fault {
-	edited := func(name string, change func(*v1alpha1.CanaryStep)) Fault {
-		return passing(key, name, func(w *World, r *v1alpha1.Rollout) func(*World) string {
-			canary, step := r.Spec.Strategy.Canary, int(r.Status.State.Step)
-			if canary == nil || step >= len(canary.Steps) {
-				return nil
-			}
-			w.Change(key, func(r *v1alpha1.Rollout) { change(&r.Spec.Strategy.Canary.Steps[step]) })
-			return func(w *World) string { return w.restsAtStep(key, int32(step)) }
-		})
-	}
 	return []Fault{
-		edited("another weight of the step", func(s *v1alpha1.CanaryStep) { s.Weight = ptr.To(intstr.FromInt32(30)) }),
-		edited("another pause of the step", func(s *v1alpha1.CanaryStep) {
+		editedStep(key, "another weight of the step", func(s *v1alpha1.CanaryStep) { s.Weight = ptr.To(intstr.FromInt32(30)) }),
+		editedStep(key, "another pause of the step", func(s *v1alpha1.CanaryStep) {
 			if s.Pause == nil || s.Pause.Duration == nil {
 				s.Pause = &v1alpha1.Pause{Duration: &metav1.Duration{Duration: 20 * time.Second}}
 				return
@@ -205,6 +196,31 @@ func ordersOfSteps(key types.NamespacedName) []Fault {
 			s.Pause = &v1alpha1.Pause{Duration: &metav1.Duration{Duration: 2 * s.Pause.Duration.Duration}}
 		}),
 	}
+}
+
+// ordersOfMatches do the same with what a step lays over its weight, and write over it.
+func ordersOfMatches(key types.NamespacedName) []Fault {
+	return []Fault{
+		editedStep(key, "another header of the step", func(s *v1alpha1.CanaryStep) {
+			s.Match = builder.Step().Header("x-other", "yes").Obj().Match
+		}),
+		editedStep(key, "copies at the step", func(s *v1alpha1.CanaryStep) { s.Mirror = &v1alpha1.Mirror{Percent: ptr.To[int32](30)} }),
+		ordered(key, "somebody takes out what is laid", func(w *World, _ *v1alpha1.Rollout) func(*World) string {
+			putBack(w)
+			return nil
+		}),
+	}
+}
+
+func editedStep(key types.NamespacedName, name string, change func(*v1alpha1.CanaryStep)) Fault {
+	return passing(key, name, func(w *World, r *v1alpha1.Rollout) func(*World) string {
+		canary, step := r.Spec.Strategy.Canary, int(r.Status.State.Step)
+		if canary == nil || step >= len(canary.Steps) {
+			return nil
+		}
+		w.Change(key, func(r *v1alpha1.Rollout) { change(&r.Spec.Strategy.Canary.Steps[step]) })
+		return func(w *World) string { return w.restsAtStep(key, int32(step)) }
+	})
 }
 
 // restsAtStep looks at a release that is still at a step which was edited, as nobody ends its gates: it has the weight that

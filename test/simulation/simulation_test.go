@@ -39,6 +39,13 @@ func every() Strides {
 	return Strides{Crashes: 1, StaleReads: 48, LostEvents: 32, Leaders: 12, Refusals: 24, Jumps: 16, Orders: 43}
 }
 
+// sparse are those in stories that say so: a crash of each kind at every sixth write.
+func sparse() Strides {
+	out := every()
+	out[Crashes] = 6
+	return out
+}
+
 // some are those in scenarios, of which there are many: a crash of some kind at every eighth write.
 // With SOAK set there is a crash of each kind at each write, and one fault of every other class.
 func some() Strides {
@@ -70,6 +77,9 @@ func TestExplore(t *testing.T) {
 				strides := some()
 				if i < own && os.Getenv("SOAK") == "" {
 					strides = every()
+					if story.Sparse {
+						strides = sparse()
+					}
 				}
 				reports[i] = Explore(kit, &story, strides, 7*i)
 				for _, failure := range reports[i].Failures {

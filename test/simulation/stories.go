@@ -6,9 +6,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/revision"
@@ -53,6 +56,15 @@ func web() *builder.RolloutBuilder {
 func routed() *builder.RolloutBuilder {
 	return web().Services("web").Routes("web").
 		Canary(builder.Step().Weight("20").Hold(), builder.Step().Weight("50").Pause(time.Minute))
+}
+
+// overlaid is a canary with a route whose first step has a header for the candidate and no weight; the second adds copies and
+// a share, and the third takes the header off.
+func overlaid() *builder.RolloutBuilder {
+	return web().Services("web").Routes("web").Canary(
+		builder.Step().Weight("0").Header("x-canary", "yes").Hold(),
+		builder.Step().Weight("20").Mirror(10).Pause(time.Minute),
+		builder.Step().Weight("50").Header("", ""))
 }
 
 // network is what a user of routes has made.
@@ -144,7 +156,40 @@ func routedStories() []Story {
 			}), network()...),
 			Steps: []Step{release(imageV2), scale(6), steer(v1alpha1.ActionPromote), steer(v1alpha1.ActionAbort), settled()},
 		},
+		{
+			Name: "a canary of matches and copies is promoted, and the next ones aborted", Objects: with(overlaid(), network()...),
+			Sparse: true,
+			Steps: []Step{
+				release(imageV2), steer(v1alpha1.ActionPromote), settled(),
+				release(imageV3), steer(v1alpha1.ActionAbort), release(imageV1), steer(v1alpha1.ActionPromote), steer(v1alpha1.ActionAbort),
+				settled(),
+			},
+		},
+		contestedMatch(),
 	}
+}
+
+// contestedMatch is a release whose generated rule somebody takes out.
+func contestedMatch() Story {
+	return Story{
+		Name: "somebody takes the matches of a canary out", Objects: with(overlaid(), network()...), Sparse: true,
+		Steps: []Step{
+			release(imageV2),
+			{"somebody takes them out", func(w *World) error { putBack(w); return nil }},
+			steer(v1alpha1.ActionPromote), steer(v1alpha1.ActionAbort), settled(),
+		},
+	}
+}
+
+// putBack writes a route as its owner did, as a tool does that knows nothing of a release.
+func putBack(w *World) {
+	edit(w, "gitops", kindRoute(), Web(), func(route *unstructured.Unstructured) {
+		was, _ := network()[1].(*gatewayv1.HTTPRoute)
+		spec, err := runtime.DefaultUnstructuredConverter.ToUnstructured(was)
+		if err == nil {
+			route.Object["spec"] = spec["spec"]
+		}
+	})
 }
 
 func otherStories() []Story {

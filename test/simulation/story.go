@@ -33,6 +33,9 @@ type Story struct {
 	Steps []Step
 	// Flows says that steps follow each other as they come, and only the end comes to rest.
 	Flows bool
+	// Sparse says that faults are tried at fewer of its writes than at those of other stories, but with SOAK: what they could
+	// show has mostly been shown by others.
+	Sparse bool
 	// Unrest says that the story ends with something that does not come to rest as a release should.
 	Unrest bool
 	// Prepare changes the world before the controller starts; nil for nothing.

@@ -27,6 +27,9 @@ type truth struct {
 	// weight is the share of the standby Service as the routes have it, in tenths of a percent; programmed is what the
 	// gateway serves by.
 	weight, programmed int32
+	// matching says that a route, or the gateway, sends requests to the standby Service whatever the weight, and laid that
+	// a route has anything of an overlay, copies of requests included.
+	matching, laid bool
 }
 
 // set is one revision.
@@ -145,7 +148,10 @@ func (w *World) weigh(t *truth) {
 		weight, programmed := planner.WeightUnknown, w.env.programmed[key]
 		if route := lookup[*unstructured.Unstructured](w.Server, kindRoute(), key); route != nil {
 			weight, _ = gatewayapi.Weight(route, splitOf(t.rollout))
+			traces := tracesOf(route, t.rollout.Spec.Services.StandbyName())
+			t.matching, t.laid = t.matching || traces.rules > 0, t.laid || traces.any()
 		}
+		t.matching = t.matching || w.env.matching[key]
 		if i == 0 {
 			t.weight, t.programmed = weight, programmed
 			continue
@@ -212,11 +218,19 @@ func hashOf(rs *appsv1.ReplicaSet) string {
 	return rs.Spec.Selector.MatchLabels[v1alpha1.LabelPodTemplateHash]
 }
 
+// matched is the share, in tenths of a percent, that requests count for which go to the standby Service whatever the weight:
+// they are some, and nobody knows how many.
+const matched = 1
+
 // share is the largest share of a revision, in tenths of a percent, by what is written and by what the gateway serves by.
 func (t *truth) share(hash string) int32 {
 	switch t.spec.Mode {
 	case planner.Routed:
-		return max(t.shareAt(hash, t.weight), t.shareAt(hash, t.programmed))
+		share := max(t.shareAt(hash, t.weight), t.shareAt(hash, t.programmed))
+		if t.matching && t.standby.selects == hash {
+			share = max(share, matched)
+		}
+		return share
 	case planner.Switch:
 		return t.shareAt(hash, 0)
 	case planner.Ratio:
@@ -253,6 +267,9 @@ func (t *truth) carried(name string) int32 {
 		return 0
 	case name == t.rollout.Spec.Services.Active:
 		return planner.FullWeight - min(t.weight, t.programmed)
+	}
+	if t.matching {
+		return max(t.weight, t.programmed, matched)
 	}
 	return max(t.weight, t.programmed)
 }
