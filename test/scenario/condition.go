@@ -172,6 +172,15 @@ func conditionsOfTraffic() []form[Condition] {
 		looked("traffic is lost", "a share goes where no pod is ready", func(_ gaps, now, _ Picture) (string, bool) {
 			return number(now.Lost) + " % are lost", now.Lost > 0
 		}),
+		byVersion("matched traffic", "the same of requests that a step matches: the share of the others when none does", func(p Picture) map[string]float64 {
+			return p.Matched
+		}),
+		looked("mirrored <percent>", "of so many requests the standby Service gets a copy", func(g gaps, now, _ Picture) (string, bool) {
+			return number(now.Copied), near(now.Copied, g.percent(0))
+		}),
+		looked("route as it was", "before the first release: its rules, filters, backends and weights", func(_ gaps, now, _ Picture) (string, bool) {
+			return "something else", now.Untouched
+		}),
 		byVersion("traffic", "the share of every version by routes, selectors and ready endpoints: `traffic v1 75 v2 25`", func(p Picture) map[string]float64 {
 			return p.Traffic
 		}),

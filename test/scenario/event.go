@@ -117,6 +117,7 @@ func accidents() []form[Line] {
 		plain("somebody writes weight <percent>", "into the route, for the standby Service", "", func(g gaps) Event {
 			return Event{Kind: WriteWeight, Number: g.number(0)}
 		}),
+		simple("somebody puts the route back", "writes it as it was before the first release", "", PutBack),
 		plain("somebody points the active Service at <version>", "and at no other", "", func(g gaps) Event {
 			return Event{Kind: Repoint, Object: Object{Kind: ActiveService}, Version: g.word(0)}
 		}),

@@ -19,6 +19,9 @@ const (
 	Word      = "word"
 )
 
+// MatchHeader is the header by which requests are matched.
+const MatchHeader = "x-canary"
+
 // Scenario is one file.
 type Scenario struct {
 	// Name is the name of the file without its ending.
@@ -140,6 +143,8 @@ const (
 	KillAll EventKind = "kill all"
 	// WriteWeight gives the standby Service Number percent in the route, by another hand than the controller's.
 	WriteWeight EventKind = "write weight"
+	// PutBack writes the route as Setup did, by another hand than the controller's.
+	PutBack EventKind = "put back"
 	// Repoint lets Object, a Service, select Version only.
 	Repoint EventKind = "repoint"
 	// Resize gives Object, a ReplicaSet, Number pods.
@@ -243,6 +248,11 @@ type Picture struct {
 	// their ready endpoints. Lost is the share that reaches no ready pod.
 	Traffic map[string]float64
 	Lost    float64
+	// Matched is the same of a request that a step matches: as Traffic when no step does. Copied is the percentage of requests
+	// of which the standby Service gets a copy, and Untouched says that the route is as Setup wrote it.
+	Matched   map[string]float64
+	Copied    float64
+	Untouched bool
 	// Reads counts the ready pods by the word that the ConfigMap which they read says; Lacking are pods without theirs.
 	Reads   map[string]int
 	Lacking []string

@@ -228,7 +228,7 @@ func settingsOfCanary() []form[setting] {
 			c.Analysis = &v1alpha1.BackgroundAnalysis{Analysis: *builder.Analysis(Template), StartingStep: g.number(0) - 1}
 			return nil
 		}),
-		ofCanary("step <part>", "one more step: weight, replicas, pause, hold, analysis, in any order, as many as it has", func(c *v1alpha1.CanaryStrategy, g gaps) error {
+		ofCanary("step <part>", "one more step: weight, replicas, match (a word in a header, or none), mirror, pause, hold, analysis, in any order, as many as it has", func(c *v1alpha1.CanaryStrategy, g gaps) error {
 			step, err := readStep(g[0])
 			c.Steps = append(c.Steps, step)
 			return err
@@ -270,6 +270,12 @@ func stepParts() []form[func(*builder.StepBuilder)] {
 		{words: "replicas <count>", make: func(g gaps) (func(*builder.StepBuilder), error) {
 			return func(b *builder.StepBuilder) { b.Replicas(g.number(0)) }, nil
 		}},
+		{words: "match <word>", make: func(g gaps) (func(*builder.StepBuilder), error) {
+			return func(b *builder.StepBuilder) { setMatch(b, g.word(0)) }, nil
+		}},
+		{words: "mirror <count>", make: func(g gaps) (func(*builder.StepBuilder), error) {
+			return func(b *builder.StepBuilder) { b.Mirror(g.number(0)) }, nil
+		}},
 		{words: "pause <duration>", make: func(g gaps) (func(*builder.StepBuilder), error) {
 			return func(b *builder.StepBuilder) { b.Pause(g.duration()) }, nil
 		}},
@@ -280,6 +286,15 @@ func stepParts() []form[func(*builder.StepBuilder)] {
 			return func(b *builder.StepBuilder) { b.Analysis(Template) }, nil
 		}},
 	}
+}
+
+// setMatch sends requests with a word in MatchHeader to the candidate; none takes them off.
+func setMatch(b *builder.StepBuilder, word string) {
+	if word == "none" {
+		b.Header("", "")
+		return
+	}
+	b.Header(MatchHeader, word)
 }
 
 func readStep(words []string) (v1alpha1.CanaryStep, error) {

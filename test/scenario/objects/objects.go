@@ -123,6 +123,7 @@ func (w *World) writes() map[scenario.EventKind]func(context.Context, scenario.E
 		scenario.KillOne:      w.kill,
 		scenario.KillAll:      w.kill,
 		scenario.WriteWeight:  w.writeWeight,
+		scenario.PutBack:      w.putBack,
 		scenario.Repoint:      w.repoint,
 		scenario.Resize:       w.resize,
 		scenario.Occupy:       w.occupy,
@@ -367,13 +368,20 @@ func (w *World) kill(ctx context.Context, e scenario.Event) error {
 // writeWeight shares the traffic of the route as another hand would.
 func (w *World) writeWeight(ctx context.Context, e scenario.Event) error {
 	return alter(ctx, w, scenario.Name, &gatewayv1.HTTPRoute{}, func(route *gatewayv1.HTTPRoute) {
-		refs := route.Spec.Rules[0].BackendRefs
+		refs := managed(route.Spec.Rules).BackendRefs
 		for i := range refs {
 			refs[i].Weight = ptr.To(100 - e.Number)
 			if refs[i].Name != scenario.Name {
 				refs[i].Weight = ptr.To(e.Number)
 			}
 		}
+	})
+}
+
+// putBack writes the route as Setup did.
+func (w *World) putBack(ctx context.Context, _ scenario.Event) error {
+	return alter(ctx, w, scenario.Name, &gatewayv1.HTTPRoute{}, func(route *gatewayv1.HTTPRoute) {
+		w.make.Route().Spec.DeepCopyInto(&route.Spec)
 	})
 }
 

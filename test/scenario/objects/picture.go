@@ -64,6 +64,7 @@ func (w *World) Picture(ctx context.Context) (scenario.Picture, error) {
 		p.Deployed = ptr.Deref(s.deployment.Spec.Replicas, 1)
 	}
 	s.traffic(&p)
+	p.Untouched = s.route != nil && shapeOf(s.route.Spec.Rules) == shapeOf(w.make.Route().Spec.Rules)
 	p.Objects = s.objects(w.make.Version)
 	return p, nil
 }
@@ -226,50 +227,6 @@ func (s seen) objects(version func(*corev1.PodTemplateSpec) string) map[string]b
 
 // standby is the name of the standby Service.
 func standby() string { return scenario.Name + v1alpha1.DefaultStandbySuffix }
-
-// traffic follows a request: by the weights of the route to a Service, and by its endpoints to pods. Callers of a
-// Rollout without a route use the active Service.
-func (s seen) traffic(p *scenario.Picture) {
-	p.Traffic = map[string]float64{}
-	shares := map[string]float64{scenario.Name: 100}
-	if s.rollout != nil && s.rollout.Spec.UsesRoutes() {
-		shares = s.shares()
-		p.Weight = shares[standby()]
-	}
-	p.Lost = 100
-	for service, share := range shares {
-		ready, total := s.ready(service, p.Pods)
-		if total == 0 {
-			continue
-		}
-		p.Lost -= share
-		for of, n := range ready {
-			p.Traffic[of] += share * float64(n) / float64(total)
-		}
-	}
-	if p.Lost < 1e-6 {
-		p.Lost = 0
-	}
-}
-
-// shares are the percentages of the backends of the route; none when it is gone or gives nobody anything.
-func (s seen) shares() map[string]float64 {
-	if s.route == nil {
-		return nil
-	}
-	total, out := 0.0, map[string]float64{}
-	for _, ref := range s.route.Spec.Rules[0].BackendRefs {
-		weight := float64(ptr.Deref(ref.Weight, 1))
-		total += weight
-		out[string(ref.Name)] += weight
-	}
-	for name := range out {
-		if total > 0 {
-			out[name] *= 100 / total
-		}
-	}
-	return out
-}
 
 // ready counts the ready endpoints of a Service by version: those whose pods are still there.
 func (s seen) ready(service string, pods map[string][]string) (ready map[string]int, total int) {
