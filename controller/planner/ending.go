@@ -90,7 +90,7 @@ func (p *pass) promoting() {
 		p.promote("promoted in full at " + p.position())
 		return
 	}
-	p.promote(counted(len(p.Spec.Steps), "step") + " completed")
+	p.promote(Counted(len(p.Spec.Steps), "step") + " completed")
 }
 
 // reachEnding brings the candidate to all capacity and all traffic.

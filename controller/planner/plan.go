@@ -220,9 +220,10 @@ func (a RestartPods) String() string {
 }
 
 // pods counts pods in words.
-func pods(n int32) string { return counted(int(n), "pod") }
+func pods(n int32) string { return Counted(n, "pod") }
 
-func counted(n int, noun string) string {
+// Counted counts things in words, such as "1 pod" and "2 pods".
+func Counted[N int | int32](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

@@ -24,7 +24,7 @@ func (p *pass) rollback() string {
 		return ""
 	case before <= p.Spec.Window:
 		return fmt.Sprintf("a rollback to revision %d within the window of %s", target.Number,
-			counted(int(p.Spec.Window), "revision"))
+			Counted(int(p.Spec.Window), "revision"))
 	case p.Spec.QuickReturn && p.leavesLater(target.Hash) && target.steady() >= p.Spec.Replicas:
 		return fmt.Sprintf("a rollback to revision %d, whose %s still run", target.Number, pods(target.steady()))
 	}

@@ -36,7 +36,7 @@ func (p *pass) stepping() {
 			p.position(), p.state.Candidate, percent(step.Weight)))
 		p.advance()
 		if p.state.Stage == v1alpha1.StagePromoting {
-			p.why(v1alpha1.ReasonPromoting, "%s completed: revision %s is promoted", counted(len(p.Spec.Steps), "step"), p.state.Candidate)
+			p.why(v1alpha1.ReasonPromoting, "%s completed: revision %s is promoted", Counted(len(p.Spec.Steps), "step"), p.state.Candidate)
 		} else {
 			p.why(v1alpha1.ReasonStepCompleted, "revision %s goes on to %s", p.state.Candidate, p.position())
 		}

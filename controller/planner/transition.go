@@ -119,7 +119,7 @@ func (p *pass) start(revision string) {
 		p.state.Full = true
 		p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released without steps%s: %s", revision, changed(p.Configuration), because)
 	} else {
-		p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %s%s; %s is stable", revision, counted(len(p.Spec.Steps), "step"),
+		p.why(v1alpha1.ReasonReleaseStarted, "revision %s is released in %s%s; %s is stable", revision, Counted(len(p.Spec.Steps), "step"),
 			changed(p.Configuration), p.state.Stable)
 	}
 	p.event(false, v1alpha1.ReasonReleaseStarted, p.plan.Why.Message)

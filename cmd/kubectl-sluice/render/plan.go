@@ -23,7 +23,7 @@ func Plan(f forecast.Forecast, strategy string, palette Palette) string {
 
 func planHead(f forecast.Forecast, strategy string) string {
 	what := fmt.Sprintf("Rollout %s (%s): ", oneLine(f.Rollout), strategy)
-	replicas := countedNoun(f.Replicas, "replica")
+	replicas := planner.Counted(f.Replicas, "replica")
 	switch f.Stable {
 	case "":
 		return what + fmt.Sprintf("the first release, of revision %s with %s", f.Candidate, replicas)
@@ -131,7 +131,7 @@ func planSum(f forecast.Forecast) string {
 	if len(f.Steps) == 0 {
 		return "Nothing is to come: " + oneLine(f.Message) + "."
 	}
-	sum := fmt.Sprintf("At most %s at once, at least %d of %d available.", countedNoun(f.MostPods, "pod"), f.LeastAvailable, f.Replicas)
+	sum := fmt.Sprintf("At most %s at once, at least %d of %d available.", planner.Counted(f.MostPods, "pod"), f.LeastAvailable, f.Replicas)
 	switch {
 	case !f.Settled:
 		return sum + " It does not come to a good end: " + oneLine(f.Message) + "."
@@ -143,11 +143,4 @@ func planSum(f forecast.Forecast) string {
 		sum += ", and on top of that " + strings.Join(f.Unknown, " and ")
 	}
 	return sum + "."
-}
-
-func countedNoun(n int32, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

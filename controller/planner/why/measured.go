@@ -98,9 +98,9 @@ func (v *view) progress(run *v1alpha1.AnalysisRun) string {
 // the next in 20s".
 func (v *view) metric(m v1alpha1.Metric, r *v1alpha1.MetricResult) string {
 	taken := r.Successful + r.Failed + r.Inconclusive
-	out := fmt.Sprintf("%s has %s", m.Name, counted(taken, "measurement"))
+	out := fmt.Sprintf("%s has %s", m.Name, planner.Counted(taken, "measurement"))
 	if m.Count != nil {
-		out = fmt.Sprintf("%s has %d of %s", m.Name, taken, counted(*m.Count, "measurement"))
+		out = fmt.Sprintf("%s has %d of %s", m.Name, taken, planner.Counted(*m.Count, "measurement"))
 	}
 	out += fmt.Sprintf(", %d failed of %d allowed", r.Failed, m.FailureLimit)
 	if r.Inconclusive > 0 {

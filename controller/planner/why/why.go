@@ -78,8 +78,8 @@ func (v *view) where() string {
 	if v.state.Stable != "" {
 		out += fmt.Sprintf(", revision %s is stable", v.state.Stable)
 	}
-	return out + fmt.Sprintf(", and %d of %s are available for %s.", v.status.AvailableReplicas, counted(v.status.Replicas, "pod"),
-		counted(v.spec.ReplicasOrDefault(), "replica"))
+	return out + fmt.Sprintf(", and %d of %s are available for %s.", v.status.AvailableReplicas, planner.Counted(v.status.Replicas, "pod"),
+		planner.Counted(v.spec.ReplicasOrDefault(), "replica"))
 }
 
 // message is the planner's own sentence.
@@ -165,11 +165,4 @@ func (v *view) leaving() string {
 		return ""
 	}
 	return "Pods that have lost their traffic go after their delay: " + strings.Join(out, ", ") + "."
-}
-
-func counted(n int32, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
