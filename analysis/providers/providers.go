@@ -42,21 +42,44 @@ func New(options Options) (*Set, error) {
 
 // Measure asks the provider that the source of the query names.
 func (s *Set) Measure(ctx context.Context, query analysis.Query) (analysis.Reading, error) {
+	chosen, err := s.choose(query.Source)
+	if err != nil {
+		return analysis.Reading{}, err
+	}
+	return chosen.asks.Measure(ctx, query)
+}
+
+// Count asks the provider that the source of the query names, if it can count.
+func (s *Set) Count(ctx context.Context, query analysis.CountQuery) (analysis.Count, error) {
+	chosen, err := s.choose(query.Source)
+	if err != nil {
+		return analysis.Count{}, err
+	}
+	counter, ok := chosen.asks.(analysis.Counter)
+	if !ok {
+		return analysis.Count{}, fault(fmt.Sprintf("%s cannot count requests; use prometheus, or compare a figure with a "+
+			"successCondition", chosen.field))
+	}
+	return counter.Count(ctx, query)
+}
+
+// choose finds the one provider that a source names.
+func (s *Set) choose(source v1alpha1.MetricProvider) (*entry, error) {
 	var chosen *entry
 	for i := range s.entries {
 		candidate := &s.entries[i]
-		if !candidate.meant(query.Source) {
+		if !candidate.meant(source) {
 			continue
 		}
 		if chosen != nil {
-			return analysis.Reading{}, fault(fmt.Sprintf("%s and %s are both set; keep one", chosen.field, candidate.field))
+			return nil, fault(fmt.Sprintf("%s and %s are both set; keep one", chosen.field, candidate.field))
 		}
 		chosen = candidate
 	}
 	if chosen == nil {
-		return analysis.Reading{}, fault("no provider is set; write provider.prometheus")
+		return nil, fault("no provider is set; write provider.prometheus")
 	}
-	return chosen.asks.Measure(ctx, query)
+	return chosen, nil
 }
 
 // fault is the fault of a metric that does not name exactly one provider.

@@ -52,3 +52,29 @@ func TestNewChecksOptions(t *testing.T) {
 		t.Error("got no error for an address that is none")
 	}
 }
+
+// deaf is a provider that cannot count.
+type deaf struct{ analysis.Provider }
+
+func TestCount(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["hello"]}`))
+	}))
+	defer server.Close()
+	set, err := New(Options{Prometheus: prometheus.Options{DefaultAddress: server.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := v1alpha1.MetricProvider{Prometheus: &v1alpha1.PrometheusMetric{}}
+	count, err := set.Count(t.Context(), analysis.CountQuery{Source: source})
+	if err != nil || len(count.Warnings) != 4 {
+		t.Errorf("got %+v and error %v, want the answer of the server", count, err)
+	}
+	if _, err := set.Count(t.Context(), analysis.CountQuery{}); err == nil {
+		t.Error("got no error without a provider")
+	}
+	set.entries[0].asks = deaf{}
+	if _, err := set.Count(t.Context(), analysis.CountQuery{Source: source}); err == nil || !strings.Contains(err.Error(), "cannot count") {
+		t.Errorf("got error %v, want one that says what cannot count", err)
+	}
+}

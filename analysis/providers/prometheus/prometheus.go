@@ -75,30 +75,53 @@ func New(options Options) (*Provider, error) {
 
 // Measure asks one instant query for the moment query.At.
 func (p *Provider) Measure(ctx context.Context, query analysis.Query) (analysis.Reading, error) {
-	source := query.Source.Prometheus
+	asks, err := p.asker(query.Source.Prometheus)
+	if err != nil {
+		return analysis.Reading{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, asks.limit)
+	defer cancel()
+	value, warnings, err := asks.query(limited, query.Source.Prometheus.Query, query.At)
+	if err != nil {
+		return analysis.Reading{}, err
+	}
+	reading, err := read(value)
+	reading.Warnings = clean(warnings)
+	return reading, err
+}
+
+// asker asks one server, for a limited time.
+type asker struct {
+	where target
+	api   prometheusv1.API
+	limit time.Duration
+}
+
+// asker finds the server that a metric means.
+func (p *Provider) asker(source *v1alpha1.PrometheusMetric) (asker, error) {
 	if source == nil {
-		return analysis.Reading{}, &analysis.Fault{
+		return asker{}, &analysis.Fault{
 			Reason: v1alpha1.ReasonQueryInvalid, Field: "provider.prometheus", Message: "it is not set",
 		}
 	}
 	where, err := p.target(source.Address)
 	if err != nil {
-		return analysis.Reading{}, err
+		return asker{}, err
 	}
 	client, err := api.NewClient(api.Config{Address: where.address, Client: where.client})
 	if err != nil {
-		return analysis.Reading{}, addressFault(err)
+		return asker{}, addressFault(err)
 	}
-	limit := timeout(source)
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	value, warnings, err := prometheusv1.NewAPI(client).Query(limited, source.Query, query.At, prometheusv1.WithTimeout(limit))
+	return asker{where: where, api: prometheusv1.NewAPI(client), limit: timeout(source)}, nil
+}
+
+// query asks one instant query. Its errors are faults.
+func (a asker) query(ctx context.Context, text string, at time.Time) (model.Value, prometheusv1.Warnings, error) {
+	value, warnings, err := a.api.Query(ctx, text, at, prometheusv1.WithTimeout(a.limit))
 	if err != nil {
-		return analysis.Reading{}, where.explain(err, limit)
+		return nil, nil, a.where.explain(err, a.limit)
 	}
-	reading, err := read(value)
-	reading.Warnings = clean(warnings)
-	return reading, err
+	return value, warnings, nil
 }
 
 // target is a server to ask.
