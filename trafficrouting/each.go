@@ -22,6 +22,7 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 		out.Overlays = Common(out.Overlays, one.Overlays)
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
+		out.Settle = max(out.Settle, one.Settle)
 		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
 		out.Writers = append(out.Writers, one.writer(route))
 		for _, p := range one.Problems {

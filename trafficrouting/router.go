@@ -11,6 +11,7 @@ package trafficrouting
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -48,6 +49,16 @@ type Router interface {
 	Detach(ctx context.Context, t Target) error
 }
 
+// Informed is a Router that learns from further objects what to expect of what serves the routes: what it cannot do, which is
+// better told before the first step, and how long it takes.
+type Informed interface {
+	Router
+
+	// Beside are the kinds of those objects. A cluster need not serve them, and the controller need not be allowed to read
+	// them; a Target says whether they can be read.
+	Beside() []schema.GroupVersionKind
+}
+
 // Wanted is the whole of what routes should say. It is never a difference to what they say now.
 type Wanted struct {
 	// Weight is the share of the standby Service in tenths of a percent, 0 to 1000; the active Service has the rest.
@@ -75,6 +86,9 @@ type Target struct {
 	// Overlays are all that steps may ask for, as RolloutSpec.Overlays has them, with none as the first, so that what a route
 	// cannot have is found before the first step. Nil stands for none.
 	Overlays []v1alpha1.Overlay
+	// Informed says that the reader of an Informed router has the kinds of Beside. They are not read without it: a reader may
+	// wait for what it does not have.
+	Informed bool
 	// Versions are those of an Observed from which a weight was decided, so that Apply writes onto these alone: a leader
 	// that was stopped between its decision and its write must not undo what another one has done since. Nil lets Apply
 	// write onto whatever is there.
@@ -127,6 +141,9 @@ type Observed struct {
 	// Accepted says that every parent of every route reports it as accepted, with all references resolved, for the
 	// generation that was read.
 	Accepted bool
+	// Settle is how long what serves the routes is known to take from its report on a change, or from the write where
+	// nothing reports, until it is in force everywhere; the longest of all of them, and 0 where nothing is known.
+	Settle time.Duration
 	// Versions of the routes as they were read, in the order of the target; empty for one that could not be read.
 	Versions []string
 	// Attached says that a route has the standby Service in a rule that names the active one, or a rule that was made for

@@ -45,8 +45,8 @@ type Traffic struct {
 	ALB *ALBTraffic `json:"alb,omitempty"`
 
 	// SettleTime is how long the data plane is given after each change of traffic that has been reported, and endpoints
-	// before they get their first share: what a gateway or a mesh takes from its report to its last proxy. Defaults to the
-	// --settle-time of the controller, 2s.
+	// before they get their first share: what a gateway or a mesh takes from its report to its last proxy. Defaults to what
+	// is known of the gateways, by their class, and to the --settle-time of the controller, 2s, where that is longer.
 	// +optional
 	// +sluice:validation:Duration:min="0s",max="10m",example="30s"
 	SettleTime *metav1.Duration `json:"settleTime,omitempty"`

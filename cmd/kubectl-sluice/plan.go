@@ -17,7 +17,7 @@ import (
 )
 
 // settleTime is what gateways and kube-proxies are given after each change of traffic, unless the controller runs with
-// another --settle-time.
+// another --settle-time or the gateway is one that is known to be slower.
 const settleTime = 2 * time.Second
 
 // planning is what to plan.

@@ -16,6 +16,9 @@ const (
 	routesRetry = 30 * time.Second
 	// routesTimeout is how long the first list of routes may take before that is told of.
 	routesTimeout = 20 * time.Second
+	// besideTimeout is how long the first list of what is read beside routes may take before a release goes on without:
+	// nothing depends on it, and an abort least of all.
+	besideTimeout = 2 * time.Second
 )
 
 // observeRoutes reads what the managed routes say, all taken together.
@@ -61,6 +64,26 @@ func (r *Reconciler) seeRoutes(ctx context.Context, w *world) (bool, error) {
 			return false, &unsettledError{what: "the list of " + kind.Kind + "s"}
 		}
 	}
+	w.target.Informed, err = r.informed(ctx, w)
+	return err == nil, err
+}
+
+// informed says whether the cache has what the router reads beside routes, and sees to it that it will, where it can: a
+// cluster that does not serve it, or does not let the controller read it, is none the worse.
+func (r *Reconciler) informed(ctx context.Context, w *world) (bool, error) {
+	router, ok := w.router.(trafficrouting.Informed)
+	if !ok {
+		return false, nil
+	}
+	for _, kind := range router.Beside() {
+		waited, err := r.routes.try(ctx, kind, w.snapshot.Now)
+		switch {
+		case err != nil || waited > besideTimeout:
+			return false, nil //nolint:nilerr // what cannot be read is done without
+		case waited > 0:
+			return false, &unsettledError{what: "the list of " + kind.Kind + "s"}
+		}
+	}
 	return true, nil
 }
 
@@ -80,10 +103,20 @@ func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 	}
 	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted, Overlay: w.overlay(observed.Overlays)}
 	w.snapshot.Route.Hands = hands(observed.Writers)
+	w.snapshot.Spec.Settle = settleTime(w.rollout.Spec.Traffic, w.snapshot.Spec.Settle, observed.Settle)
 	for _, p := range observed.Problems {
 		w.problem(p.Reason, p.Field, p.Message)
 	}
 	return nil
+}
+
+// settleTime is what the spec says, or else the longer of what every gateway is given and what those of the routes are known
+// to take: who gives all of them more than that has a reason.
+func settleTime(traffic *v1alpha1.Traffic, given, known time.Duration) time.Duration {
+	if traffic.SettleTime != nil {
+		return given
+	}
+	return max(given, known)
 }
 
 // overlay is which of the overlays that routes have exactly is to be told of: several may come to the same. It is the one

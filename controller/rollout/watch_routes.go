@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +22,8 @@ import (
 type routeWatches struct {
 	mu      sync.Mutex
 	watches map[schema.GroupVersionKind]*lateWatch
+	// failed is when the watch of a kind that need not be there could not be started.
+	failed map[schema.GroupVersionKind]time.Time
 	// start gives the start of the watch of a kind; nil where the cache has every kind.
 	start func(schema.GroupVersionKind) func(context.Context) (filled func() bool, err error)
 }
@@ -28,6 +31,27 @@ type routeWatches struct {
 // ensure starts the watch of a kind, once, and says for how long it has been waiting for the first list; 0 when it has it.
 func (w *routeWatches) ensure(ctx context.Context, kind schema.GroupVersionKind, now time.Time) (time.Duration, error) {
 	return w.of(kind).ensure(ctx, now)
+}
+
+// try is ensure for a kind that need not be there. One that could not be watched is not tried again at once: each try asks the
+// cluster what it serves.
+func (w *routeWatches) try(ctx context.Context, kind schema.GroupVersionKind, now time.Time) (time.Duration, error) {
+	w.mu.Lock()
+	failed := w.failed[kind]
+	w.mu.Unlock()
+	if !failed.IsZero() && now.Before(failed.Add(routesRetry)) {
+		return 0, &meta.NoKindMatchError{GroupKind: kind.GroupKind(), SearchedVersions: []string{kind.Version}}
+	}
+	waited, err := w.ensure(ctx, kind, now)
+	if err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.failed == nil {
+			w.failed = map[schema.GroupVersionKind]time.Time{}
+		}
+		w.failed[kind] = now
+	}
+	return waited, err
 }
 
 func (w *routeWatches) of(kind schema.GroupVersionKind) *lateWatch {
@@ -77,6 +101,9 @@ func routesOf(obj client.Object) []string {
 			out = append(out, routeKey(grantKind, types.NamespacedName{Namespace: namespace, Name: anyRoute}))
 		}
 	}
+	if rollout.Spec.Traffic.GatewayAPI != nil {
+		out = append(out, routeKey(classKind, types.NamespacedName{Name: anyRoute}))
+	}
 	for _, s := range trafficrouting.SelectorsOf(rollout.Namespace, &rollout.Spec) {
 		out = append(out, routeKey(s.Kind, types.NamespacedName{Namespace: s.Namespace, Name: anyRoute}))
 	}
@@ -97,6 +124,10 @@ func foreignNamespaces(keys []string, own string) []string {
 
 // grantKind is the kind of what allows a route of another namespace; any of them in a namespace may.
 const grantKind = "ReferenceGrant"
+
+// classKind is the kind of what says what a gateway can do. Which one that of a route has is not known to an index; they change
+// when a gateway is installed or upgraded.
+const classKind = "GatewayClass"
 
 // anyRoute stands for the name of a route that a selector may pick.
 const anyRoute = "*"

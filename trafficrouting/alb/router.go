@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/inplace"
 )
 
@@ -16,6 +17,7 @@ func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *in
 		GroupKind: schema.GroupKind{Group: "networking.k8s.io", Kind: v1alpha1.KindIngress},
 		Versions:  []string{"v1"},
 		Owned:     []string{"f:metadata", "f:annotations"},
+		Settle:    trafficrouting.SettleAWS,
 		Install:   "it needs Kubernetes 1.19 or later",
 	}, reader, writer, served)
 }

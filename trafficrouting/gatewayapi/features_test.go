@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/golden/render"
+	"github.com/sluice-dev/sluice/trafficrouting"
 )
 
 func TestWhatAClassCannotDoIsToldBefore(t *testing.T) {
@@ -41,7 +42,9 @@ func TestWhatAClassCannotDoIsToldBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			router := New(fakeServer(t, row.objects...), nil, nil)
-			err := router.lacking(t.Context(), render.Parse(t, text), []v1alpha1.Overlay{{}, overlayOf(t, row.step)})
+			route := render.Parse(t, text)
+			classes := router.classesOf(t.Context(), trafficrouting.Target{Informed: true}, route)
+			err := lacking(route, classes, []v1alpha1.Overlay{{}, overlayOf(t, row.step)})
 			if (err != nil) != (row.want != "") || err != nil && !strings.Contains(err.Error(), "does not support "+row.want+":") {
 				t.Errorf("error is %v, want one that %q is not supported", err, row.want)
 			}

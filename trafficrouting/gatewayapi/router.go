@@ -84,8 +84,9 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	split := splitOf(t, ref)
 	out.Weight, err = Weight(route, split)
 	out.Overlays, unfit = Laid(route, split, everyOverlay(t))
-	if unfit == nil {
-		unfit = r.lacking(ctx, route, everyOverlay(t))
+	classes := r.classesOf(ctx, t, route)
+	if out.Settle = slowest(classes); unfit == nil {
+		unfit = lacking(route, classes, everyOverlay(t))
 	}
 	out.Attached = Names(route, split)
 	out.Accepted, refusal = Accepted(route)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -26,6 +27,8 @@ type Definition struct {
 	Versions []string
 	// Owned is the field that the weights are in, as LastWriter takes it; spec when it is nil.
 	Owned []string
+	// Settle is how long what serves objects of the kind takes until a change is in force everywhere; 0 when that is not known.
+	Settle time.Duration
 	// Install says what brings the kind into a cluster, "install Istio".
 	Install string
 }
@@ -111,6 +114,7 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, route tra
 	route.Before = Before(r.definition, object, splitOf(t, route, 0))
 	out := trafficrouting.Observed{
 		Accepted: true, Versions: []string{object.GetResourceVersion()}, Routes: []trafficrouting.Route{route},
+		Settle: r.definition.Settle,
 	}
 	out.Weight, out.Attached, err = Weight(r.definition, object, splitOf(t, route, 0))
 	// Who wrote a part of the spec that we do not write is no matter: the weight tells whether it was changed.

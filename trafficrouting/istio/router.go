@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/inplace"
 )
 
@@ -15,6 +16,7 @@ func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *in
 		Kind:      VirtualService{},
 		GroupKind: schema.GroupKind{Group: "networking.istio.io", Kind: v1alpha1.KindVirtualService},
 		Versions:  []string{"v1", "v1beta1", "v1alpha3"},
+		Settle:    trafficrouting.SettleIstio,
 		Install:   "install Istio",
 	}, reader, writer, served)
 }

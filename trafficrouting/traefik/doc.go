@@ -25,8 +25,9 @@
 //
 // # What says that a write is in force
 //
-// Nothing: a TraefikService has no status. What has been written counts as accepted, and then the settle time passes, which should
-// be longer than providers.providersThrottleDuration of Traefik: 2 s by default, for so long it may gather changes.
+// Nothing: a TraefikService has no status. What has been written counts as accepted, and then the settle time passes, which has
+// to be longer than providers.providersThrottleDuration of Traefik, 2 s by default: for so long it may gather changes. See
+// trafficrouting.SettleTraefik.
 //
 // # Stickiness
 //

@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/inplace"
 )
 
@@ -15,6 +16,7 @@ func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *in
 		Kind:      TraefikService{},
 		GroupKind: schema.GroupKind{Group: "traefik.io", Kind: v1alpha1.KindTraefikService},
 		Versions:  []string{"v1alpha1"},
+		Settle:    trafficrouting.SettleTraefik,
 		Install:   "install the CRDs of Traefik, of version 3.0 or later",
 	}, reader, writer, served)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -62,7 +63,10 @@ func TestCanaryByOtherRouters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := render.Parse(t, tc.object)
-			rollout := routed().With(func(r *v1alpha1.Rollout) { r.Spec.Traffic = &tc.traffic }).Obj()
+			rollout := routed().With(func(r *v1alpha1.Rollout) {
+				r.Spec.Traffic = &tc.traffic
+				r.Spec.Traffic.SettleTime = &metav1.Duration{Duration: live.Settle}
+			}).Obj()
 			w := &world{live.New(t, env.Start(t), live.Service(), object.DeepCopy(), rollout)}
 			w.StartPlane()
 			w.StartControllers()
@@ -102,6 +106,7 @@ func TestCanaryByNginx(t *testing.T) {
 	object := render.Parse(t, ingress)
 	rollout := routed().With(func(r *v1alpha1.Rollout) {
 		r.Spec.Traffic = &v1alpha1.Traffic{Nginx: &v1alpha1.NginxTraffic{Ingresses: []v1alpha1.IngressReference{{Name: "web"}}}}
+		r.Spec.Traffic.SettleTime = &metav1.Duration{Duration: live.Settle}
 	}).Obj()
 	w := &world{live.New(t, env.Start(t), live.Service(), object.DeepCopy(), rollout)}
 	w.StartPlane()
