@@ -15,6 +15,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -90,6 +91,8 @@ func (e *env) create(object client.Object) {
 func (e *env) install(strategy v1alpha1.Strategy, changes ...func(*v1alpha1.RolloutSpec)) *v1alpha1.Rollout {
 	e.t.Helper()
 	rollout := e.Rollout(workload.Version{Name: v1}, strategy)
+	// The gateway of this cluster acts on a change within 200 ms, which is not its default: see test/cluster.
+	rollout.Spec.Traffic.SettleTime = &metav1.Duration{Duration: 2 * time.Second}
 	for _, change := range changes {
 		change(&rollout.Spec)
 	}
