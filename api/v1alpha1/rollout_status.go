@@ -47,6 +47,12 @@ type RolloutStatus struct {
 	// +optional
 	Weight string `json:"weight,omitempty"`
 
+	// Overlay says in words what routes have been observed to do for the candidate beside the weight: which requests go to it
+	// whatever the weight, and of how many it gets a copy. Empty when they do nothing.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Overlay string `json:"overlay,omitempty"`
+
 	// StableRevision is the hash of the last revision that was fully promoted.
 	// +optional
 	StableRevision string `json:"stableRevision,omitempty"`

@@ -33,6 +33,11 @@ func progressing(r *v1alpha1.Rollout) {
 	r.Status.Phase, r.Status.Message = v1alpha1.PhaseProgressing, "step 1/2: 1 of 2 pods are available"
 }
 
+func overlaid(r *v1alpha1.Rollout) {
+	stepping(r)
+	r.Status.Weight, r.Status.Overlay = "0", "requests with header x-canary=yes, and copies of 10% of the requests"
+}
+
 // TestStatusOnce looks without waiting: the exit code is that of the state.
 func TestStatusOnce(t *testing.T) {
 	const wait = exitTimeout
@@ -51,6 +56,7 @@ func TestStatusOnce(t *testing.T) {
 		"on the way back":            {rollout: rollout("web", retreating), want: exitFailed, wantOut: "Degraded: revision tp5zq6bhsr was aborted by hand\n"},
 		"progressing":                {rollout: rollout("web", progressing), want: wait, wantOut: "Progressing (step 1/2, 20%): step 1/2: 1 of 2 pods are available\n"},
 		"paused":                     {rollout: rollout("web", stepping), want: wait, wantOut: "Paused (step 1/2, 20%): step 1/2: revision tp5zq6bhsr waits for a person to promote or abort it\n"},
+		"paused with matches":        {rollout: rollout("web", overlaid), want: wait, wantOut: "Paused (step 1/2, 0%, and requests with header x-canary=yes, and copies of 10% of the requests): step 1/2: revision tp5zq6bhsr waits for a person to promote or abort it\n"},
 		"paused, where that is fine": {rollout: rollout("web", stepping), pauseOK: true, want: exitDone, wantOut: "Paused (step 1/2, 20%): step 1/2: revision tp5zq6bhsr waits for a person to promote or abort it\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,5 +65,26 @@ func TestTheFirstRecord(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, Next(s).Record, cmpopts.IgnoreFields(v1alpha1.ReleaseRecord{}, "EndedAt")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTheStatusSaysWhatIsLaidOverTheWeight, as it has been observed and not as the step asks for it.
+func TestTheStatusSaysWhatIsLaidOverTheWeight(t *testing.T) {
+	for name, row := range map[string]struct {
+		overlay int32
+		words   string
+		want    string
+	}{
+		"nothing":        {v1alpha1.NoOverlay, "yes", ""},
+		"requests":       {1, "yes", "requests with header x-canary=yes"},
+		"something else": {OverlayUnknown, "yes", "something that no step asks for"},
+		"a long value":   {1, strings.Repeat("ä", 2000), "requests with header x-canary=" + strings.Repeat("ä", 993) + "…"},
+	} {
+		s := overlaid(func(s *Snapshot) {
+			s.Route.Overlay, s.Spec.Overlays[1].Match[0].Headers[0].Value = row.overlay, row.words
+		})
+		if got := Record(v1alpha1.RolloutStatus{Overlay: "before"}, s, Next(s), 1).Overlay; got != row.want {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
+		}
 	}
 }

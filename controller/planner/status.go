@@ -23,6 +23,7 @@ func Record(old v1alpha1.RolloutStatus, s Snapshot, p Plan, generation int64) v1
 	if p.Weight != WeightUnknown {
 		out.Weight = v1alpha1.FormatWeight(p.Weight)
 	}
+	out.Overlay = s.overlaid()
 	count(&out, s)
 	if p.Command != nil {
 		out.LastCommand = p.Command
@@ -34,6 +35,24 @@ func Record(old v1alpha1.RolloutStatus, s Snapshot, p Plan, generation int64) v1
 	out.Analyses = analyses(old, s)
 	out.Conditions = conditions(old.Conditions, s, p, generation)
 	return out
+}
+
+// mostOverlay is how many characters of the words for an overlay the status holds.
+const mostOverlay = 1024
+
+// overlaid says in words what routes have laid over the weight.
+func (s Snapshot) overlaid() string {
+	if s.Spec.Mode != Routed || s.Route.Overlay == v1alpha1.NoOverlay {
+		return ""
+	}
+	if s.Route.Overlay == OverlayUnknown {
+		return "something that no step asks for"
+	}
+	words := []rune(s.Spec.Overlay(s.Route.Overlay).String())
+	if len(words) > mostOverlay {
+		words = append(words[:mostOverlay-1], '…')
+	}
+	return string(words)
 }
 
 // count fills the replica counters. Replicas counts the pods of every revision, as the selector of the spec selects

@@ -250,10 +250,17 @@ func edited() *world {
 	return w
 }
 
+// matched is one that has requests by a header beside its share.
+func matched() *world {
+	w := stepping()
+	w.Rollout.Status.Overlay = "requests with header x-canary=yes, and copies of 10% of the requests"
+	return w
+}
+
 func worlds() map[string]*world {
 	return map[string]*world{
 		"stepping": stepping(), "healthy": healthy(), "aborted": aborted(), "retreating": retreating(), "first": first(),
-		"bluegreen": blueGreen(), "unseen": unseen(), "edited": edited(),
+		"bluegreen": blueGreen(), "matched": matched(), "unseen": unseen(), "edited": edited(),
 	}
 }
 

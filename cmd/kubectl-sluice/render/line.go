@@ -19,6 +19,9 @@ func Line(r *v1alpha1.Rollout, palette Palette) string {
 	if r.Status.Weight != "" {
 		where = append(where, percentage(r.Status.Weight))
 	}
+	if r.Status.Overlay != "" {
+		where = append(where, "and "+r.Status.Overlay)
+	}
 	line := palette.Paint(phaseStyle(r.Status.Phase), string(r.Status.Phase))
 	if len(where) > 0 {
 		line += fmt.Sprintf(" (%s)", strings.Join(where, ", "))

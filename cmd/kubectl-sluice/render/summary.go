@@ -102,6 +102,9 @@ func strategy(r *v1alpha1.Rollout) string {
 	if r.Status.Weight != "" {
 		out = append(out, percentage(r.Status.Weight)+" on the candidate")
 	}
+	if r.Status.Overlay != "" {
+		out = append(out, "and "+r.Status.Overlay)
+	}
 	if r.Spec.Paused {
 		out = append(out, "held by spec.paused")
 	}

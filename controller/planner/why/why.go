@@ -75,6 +75,9 @@ func (v *view) where() string {
 	if v.status.Weight != "" {
 		out += fmt.Sprintf(" with %s%% of the traffic on revision %s", v.status.Weight, v.state.Candidate)
 	}
+	if v.status.Overlay != "" {
+		out += ", and " + v.status.Overlay
+	}
 	if v.state.Stable != "" {
 		out += fmt.Sprintf(", revision %s is stable", v.state.Stable)
 	}

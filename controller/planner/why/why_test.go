@@ -151,6 +151,9 @@ func looks() map[string]Look {
 	add("pause that is no more", stage(stepping, gates(time.Minute), second), says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
 	measured("person and analysis", func(r *v1alpha1.Rollout) { r.Spec.Strategy.Canary.Steps[0].Pause.Duration = nil }, stage(stepping, gates(time.Minute)), measuring(v1alpha1.AnalysisRunning), says(paused, v1alpha1.ReasonAwaitingPromotion, "step 1/2: revision v2 waits for a person to promote or abort it"))
 	add("deserted", stage(stepping, gates(time.Hour), progress(time.Minute)), says(progressing, v1alpha1.ReasonWaitingForEndpoints, "step 1/2: v2 has no ready endpoint left; its traffic goes to v1 until it has"))
+	add("person with matches", stage(stepping, gates(time.Hour), second), func(r *v1alpha1.Rollout) {
+		r.Status.Weight, r.Status.Overlay = "0", "requests with header x-canary=yes"
+	}, says(paused, v1alpha1.ReasonAwaitingPromotion, "step 2/2: revision v2 waits for a person to promote or abort it"))
 	add("person", stage(stepping, gates(time.Hour), second), says(paused, v1alpha1.ReasonAwaitingPromotion, "step 2/2: revision v2 waits for a person to promote or abort it"))
 	measured("analysis", stage(stepping, gates(6*time.Minute)), measuring(v1alpha1.AnalysisRunning), says(progressing, v1alpha1.ReasonWaitingForAnalysis, "step 1/2: analysis step-1 has no verdict yet: 3 of 5"))
 	add("analysis that may not be read", stage(stepping, gates(6*time.Minute)), measuring(""), says(progressing, v1alpha1.ReasonWaitingForAnalysis, "step 1/2: analysis step-1 has no verdict yet: 3 of 5"))
