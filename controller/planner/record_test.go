@@ -88,3 +88,26 @@ func TestTheStatusSaysWhatIsLaidOverTheWeight(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAttemptHasAReplicaSet holds that a first revision of which nothing was made, as one that was refused, is no attempt.
+func TestAnAttemptHasAReplicaSet(t *testing.T) {
+	for name, tc := range map[string]struct {
+		made        bool
+		wantAttempt int32
+	}{
+		"made":       {true, 2},
+		"never made": {false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := inStage(v1alpha1.StageInitial)
+			s.State.Attempt, s.Target, s.Revisions = 1, "v3", nil
+			if tc.made {
+				s.Revisions = []Revision{{Hash: "v2"}}
+			}
+			plan := Next(s)
+			if plan.State.Candidate != "v3" || plan.State.Attempt != tc.wantAttempt || (plan.Record != nil) != tc.made {
+				t.Errorf("candidate %s, attempt %d, record %v; want v3, attempt %d", plan.State.Candidate, plan.State.Attempt, plan.Record, tc.wantAttempt)
+			}
+		})
+	}
+}

@@ -74,10 +74,11 @@ func (p *pass) fromInitial() bool {
 	if p.Target == p.state.Candidate {
 		return false
 	}
-	if p.exists(p.state.Candidate) { // of another one nothing was ever made
+	if p.exists(p.state.Candidate) { // another one, of which nothing was ever made, was no attempt
 		p.record(v1alpha1.OutcomeSuperseded, v1alpha1.ReasonSuperseded, p.superseded())
+		p.state.Attempt++
 	}
-	p.state.Candidate, p.state.Attempt, p.state.StartedAt = p.Target, p.state.Attempt+1, p.now()
+	p.state.Candidate, p.state.StartedAt = p.Target, p.now()
 	p.state.ProgressAt, p.state.ProgressMark, p.state.MostAvailable = metav1.MicroTime{}, 0, 0
 	p.why(v1alpha1.ReasonReleaseStarted, "the first revision is now %s, with %s", p.Target, pods(p.Spec.Replicas))
 	return true
