@@ -6,7 +6,7 @@ import (
 )
 
 // ObserveEach observes each route of a target, and takes what they say together. The messages of problems are given the
-// name of their route, and its field; of the Writers of one only the Manager counts.
+// name of their route, and its field; of the Writers of one only Manager and Altered count.
 func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, error) {
 	out := Observed{Weight: WeightUnknown, Accepted: len(t.Routes) > 0}
 	for i, route := range t.Routes {
@@ -23,6 +23,7 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
 		out.Settle = max(out.Settle, one.Settle)
+		out.Stale, out.Owned = out.Stale || one.Stale, out.Owned || one.Owned
 		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
 		out.Writers = append(out.Writers, one.writer(route))
 		for _, p := range one.Problems {

@@ -17,6 +17,7 @@ func (t Target) Recalled(routes []Route) []Route {
 	for i, route := range out {
 		if at := slices.IndexFunc(t.Known, route.Same); at >= 0 {
 			out[i].UID, out[i].Before = t.Known[at].UID, append([]string{}, t.Known[at].Before...)
+			out[i].Made = t.Known[at].Made
 		}
 	}
 	return out

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -44,8 +45,8 @@ type Router interface {
 	Apply(ctx context.Context, t Target, w Wanted) error
 
 	// Detach gives the active Service all that the two have together, on every route of the target, and takes the standby
-	// Service out of the rules that name the active one. A route that does not name it there is not written. Errors are
-	// as those of Apply.
+	// Service out of the rules that name the active one, and the Owner of the target out of the owners of the route. A route
+	// of which neither is true is not written, and none is made. Errors are as those of Apply.
 	Detach(ctx context.Context, t Target) error
 }
 
@@ -83,6 +84,8 @@ type Target struct {
 	Keep bool
 	// Active and Standby are the names of the two Services.
 	Active, Standby string
+	// Owner is who owns the routes that are made of a template, and no others; nil leaves owners as they are.
+	Owner *metav1.OwnerReference
 	// Overlays are all that steps may ask for, as RolloutSpec.Overlays has them, with none as the first, so that what a route
 	// cannot have is found before the first step. Nil stands for none.
 	Overlays []v1alpha1.Overlay
@@ -107,6 +110,10 @@ type Route struct {
 	Companion string
 	// Field is the path in the spec of the Rollout that names it, "spec.traffic.gatewayAPI.routes[0]".
 	Field string
+	// Template is what the object is made of; nil for one that somebody else wrote.
+	Template *Template
+	// Made is the Digest of the Template that the object was last seen to be made of; empty when it was not.
+	Made string
 	// UID of the object of which Before speaks; empty when it is not known.
 	UID types.UID
 	// Before is what is remembered of the parts of the object as they were before the standby Service had a share of them, in
@@ -155,6 +162,11 @@ type Observed struct {
 	Routes []Route
 	// Writers say who last wrote each route, in the order of the target.
 	Writers []Writer
+	// Stale says that something of a route is not as it should be beside weights and overlay: it is not there, its template
+	// has changed, somebody has changed it, or the Owner of the target is not its owner, or ought not to be.
+	Stale bool
+	// Owned says that the Owner of the target is the owner of a route.
+	Owned bool
 	// Left are known routes that nothing names or picks any more, of which the standby Service still has a share: they are to
 	// be detached.
 	Left []Route

@@ -62,7 +62,7 @@ func (r Routers) named(field string) Router {
 	}[field]
 }
 
-// RoutesOf are the objects that a spec names, in its order.
+// RoutesOf are the objects that a spec names, in its order, and those that it has templates of.
 func RoutesOf(namespace string, spec *v1alpha1.RolloutSpec) []Route {
 	if !spec.UsesRoutes() {
 		return nil
@@ -87,6 +87,22 @@ func RoutesOf(namespace string, spec *v1alpha1.RolloutSpec) []Route {
 	}
 	for i := range out {
 		out[i].Namespace, out[i].Field = cmp.Or(out[i].Namespace, namespace), fmt.Sprintf("spec.traffic.%s[%d]", list, i)
+	}
+	return append(out, madeBy(namespace, spec.Traffic.GatewayAPI)...)
+}
+
+// madeBy are the routes that a spec has templates of.
+func madeBy(namespace string, traffic *v1alpha1.GatewayAPITraffic) []Route {
+	if traffic == nil {
+		return nil
+	}
+	var out []Route
+	for i := range traffic.Templates {
+		t := &traffic.Templates[i]
+		out = append(out, Route{
+			Kind: t.KindOrDefault(), Namespace: namespace, Name: t.Name, Rules: t.Rules, Template: templateOf(t),
+			Field: fmt.Sprintf("spec.traffic.gatewayAPI.templates[%d]", i),
+		})
 	}
 	return out
 }

@@ -17,13 +17,15 @@ type Writer struct {
 	Overlays []int
 	// Manager is the field manager, when it is none of ours; empty when it is, or when nobody knows.
 	Manager string
+	// Altered says that a route which is made of a template is no more as it was made.
+	Altered bool
 }
 
 // writer is the one of a route that was observed alone.
 func (o Observed) writer(route Route) Writer {
 	out := Writer{Route: route.String(), Weight: o.Weight, Overlays: o.Overlays}
 	if len(o.Writers) > 0 {
-		out.Manager = o.Writers[0].Manager
+		out.Manager, out.Altered = o.Writers[0].Manager, o.Writers[0].Altered
 	}
 	return out
 }
@@ -74,4 +76,19 @@ func owns(entry *metav1.ManagedFieldsEntry, path []string) bool {
 		}
 	}
 	return true
+}
+
+// Ours says whether one of our field managers has a field of an object, and nobody else.
+func Ours(managed []metav1.ManagedFieldsEntry, path ...string) bool {
+	ours := false
+	for i := range managed {
+		if !owns(&managed[i], path) {
+			continue
+		}
+		if !slices.Contains([]string{FieldManager, RestFieldManager}, managed[i].Manager) {
+			return false
+		}
+		ours = true
+	}
+	return ours
 }

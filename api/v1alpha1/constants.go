@@ -127,6 +127,8 @@ const (
 	ReasonRouteUnusable = "RouteUnusable"
 	// ReasonRouteNotAccepted: a gateway refuses a route.
 	ReasonRouteNotAccepted = "RouteNotAccepted"
+	// ReasonRouteReleased: a route that the Rollout has made has no template any more, and stays.
+	ReasonRouteReleased = "RouteReleased"
 	// ReasonTrafficReverted: another writer has changed a weight or a selector that a release needs; it is put back.
 	ReasonTrafficReverted = "TrafficReverted"
 	// ReasonTrafficContested: another writer changes a weight or a selector again and again, and the release holds.

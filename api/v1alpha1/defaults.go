@@ -190,6 +190,9 @@ func (r RouteReference) KindOrDefault() string {
 // KindOrDefault is the kind of the routes.
 func (s RouteSelector) KindOrDefault() string { return RouteReference{Kind: s.Kind}.KindOrDefault() }
 
+// KindOrDefault is the kind of the route.
+func (t *RouteTemplate) KindOrDefault() string { return RouteReference{Kind: t.Kind}.KindOrDefault() }
+
 // KindOrDefault is the kind of the analysis template.
 func (r AnalysisTemplateReference) KindOrDefault() string {
 	if r.Kind == "" {

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -54,7 +55,8 @@ type Traffic struct {
 
 // GatewayAPITraffic names Gateway API routes.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.routes) && size(self.routes) > 0 || has(self.selectors) && size(self.selectors) > 0",message="write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}, or their labels in selectors",fieldPath=".routes"
+// +kubebuilder:validation:XValidation:rule="has(self.routes) && size(self.routes) > 0 || has(self.selectors) && size(self.selectors) > 0 || has(self.templates) && size(self.templates) > 0",message="write the routes that send requests to the active Service, such as {kind: HTTPRoute, name: web}, or their labels in selectors, or what they are to be in templates",fieldPath=".routes"
+// +kubebuilder:validation:XValidation:rule="!has(self.routes) || !has(self.templates) || !self.templates.exists(t, self.routes.exists(r, r.kind == t.kind && r.name == t.name && size(r.__namespace__) == 0))",message="a route is made of its template or written by you, and not both: remove it from routes, or from templates",fieldPath=".templates"
 type GatewayAPITraffic struct {
 	// Routes are routes with a rule that sends requests to the active Service. Only the weights of the active and the
 	// standby Service in those rules are changed.
@@ -72,6 +74,62 @@ type GatewayAPITraffic struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +listType=atomic
 	Selectors []RouteSelector `json:"selectors,omitempty"`
+
+	// Templates are routes that the Rollout makes and owns, in its namespace. Each is at any time what its template says, with
+	// the weights, matches and mirrors of the release in it.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	Templates []RouteTemplate `json:"templates,omitempty"`
+}
+
+// RouteTemplate says what a route is while the standby Service has no share of its requests.
+type RouteTemplate struct {
+	// Kind of the route. The version is the best one that the cluster serves.
+	// +optional
+	// +kubebuilder:default=HTTPRoute
+	// +kubebuilder:validation:Enum=HTTPRoute;GRPCRoute;TLSRoute;TCPRoute
+	Kind string `json:"kind,omitempty"`
+
+	// Name of the route. One of the name that nobody controls is taken over as it stands, in one write.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="this is not the name of a route: write lower case letters, digits, dashes and dots, such as web"
+	Name string `json:"name"`
+
+	// Metadata is what the route has of labels and annotations. Others that somebody gives it stay.
+	// +optional
+	Metadata RouteMetadata `json:"metadata,omitzero"`
+
+	// Rules are names of rules of the route, those in spec.rules[].name. Only these are shared. When empty, every rule that
+	// sends requests to the active Service is.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=set
+	Rules []string `json:"rules,omitempty"`
+
+	// Spec is that of the route. It is kept as it was written, with fields that this version of Sluice does not know. Rules that
+	// are to be shared name the active Service, and the standby Service not at all, or with a weight of 0.
+	// +required
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Spec runtime.RawExtension `json:"spec"`
+}
+
+// RouteMetadata are labels and annotations of a route.
+type RouteMetadata struct {
+	// Labels of the route.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Labels map[string]string `json:"labels,omitempty"`
+	// Annotations of the route.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 // RouteSelector picks routes in the namespace of the Rollout by their labels.
@@ -148,4 +206,8 @@ type RouteStatus struct {
 	// +kubebuilder:validation:items:MaxLength=1024
 	// +listType=atomic
 	Before []string `json:"before,omitempty"`
+	// Template is a digest of the template that the route was last seen to be made of; empty for a route that was written by
+	// somebody else.
+	// +optional
+	Template string `json:"template,omitempty"`
 }

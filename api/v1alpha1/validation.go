@@ -28,7 +28,7 @@ func ValidateRollout(r *Rollout) field.ErrorList {
 	errs = append(errs, validatePodRules(&r.Spec, spec)...)
 	errs = append(errs, validateDeadline(&r.Spec, spec)...)
 	errs = append(errs, validateServices(&r.Spec, spec.Child("services"))...)
-	errs = append(errs, validateTraffic(&r.Spec, spec.Child("traffic"))...)
+	errs = append(errs, validateTraffic(&r.Spec, r.Namespace, spec.Child("traffic"))...)
 	return append(errs, validateStrategy(&r.Spec, spec.Child("strategy"))...)
 }
 
@@ -194,7 +194,7 @@ func validateServiceNames(s *Services, path *field.Path) field.ErrorList {
 	return errs
 }
 
-func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
+func validateTraffic(s *RolloutSpec, namespace string, path *field.Path) field.ErrorList {
 	if s.Traffic == nil {
 		return nil
 	}
@@ -207,7 +207,7 @@ func validateTraffic(s *RolloutSpec, path *field.Path) field.ErrorList {
 		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio, traefik, nginx or alb"))
 	}
 	errs = append(errs, validateSettleTime(s.Traffic.SettleTime, path.Child("settleTime"))...)
-	return append(errs, validateRoutes(s.Traffic, path)...)
+	return append(errs, validateRoutes(s.Traffic, namespace, path)...)
 }
 
 // maxSettle is the longest settle time: load balancers of clouds take a minute or two.
@@ -221,25 +221,8 @@ func validateSettleTime(d *metav1.Duration, path *field.Path) field.ErrorList {
 		`write a duration such as "30s", at least "0s" and at most "10m"`)}
 }
 
-// validateGatewayRoutes finds routes of the Gateway API that are named by nothing, and labels that no route can have.
-func validateGatewayRoutes(t *GatewayAPITraffic, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if len(t.Routes)+len(t.Selectors) == 0 {
-		errs = append(errs, field.Required(path.Child("routes"), "write the routes that send requests to the active Service, "+
-			"such as {kind: HTTPRoute, name: web}, or their labels in selectors"))
-	}
-	for i, selector := range t.Selectors {
-		at := path.Child("selectors").Index(i).Child("matchLabels")
-		if len(selector.MatchLabels) == 0 {
-			errs = append(errs, field.Required(at, "no labels would pick every route: write one that the routes have, such as app: web"))
-		}
-		errs = append(errs, metav1validation.ValidateLabels(selector.MatchLabels, at)...)
-	}
-	return errs
-}
-
 // validateRoutes finds ways of sharing traffic that name nothing to share it by.
-func validateRoutes(t *Traffic, path *field.Path) field.ErrorList {
+func validateRoutes(t *Traffic, namespace string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	need := func(missing bool, message string, names ...string) {
 		if missing {
@@ -247,7 +230,7 @@ func validateRoutes(t *Traffic, path *field.Path) field.ErrorList {
 		}
 	}
 	if t.GatewayAPI != nil {
-		errs = append(errs, validateGatewayRoutes(t.GatewayAPI, path.Child(RouterGatewayAPI))...)
+		errs = append(errs, validateGatewayRoutes(t.GatewayAPI, namespace, path.Child(RouterGatewayAPI))...)
 	}
 	need(t.Istio != nil && len(t.Istio.VirtualServices) == 0,
 		"write the VirtualServices that send requests to the active Service, such as {name: web}", RouterIstio, "virtualServices")

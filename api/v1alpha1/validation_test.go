@@ -162,6 +162,32 @@ func TestValidateRolloutBeyondTheSchema(t *testing.T) {
 			change: func(r *Rollout) { r.Spec.Traffic.GatewayAPI.Routes = nil },
 			want:   "spec.traffic.gatewayAPI.routes: Required value",
 		},
+		"a template without a spec": {
+			change: func(r *Rollout) { r.Spec.Traffic.GatewayAPI.Templates = []RouteTemplate{{Name: "new"}} },
+			want:   "spec.traffic.gatewayAPI.templates[0].spec: Invalid value: the spec is empty",
+		},
+		"a template that is a list": {
+			change: func(r *Rollout) {
+				r.Spec.Traffic.GatewayAPI.Templates = []RouteTemplate{{Name: "new", Spec: runtime.RawExtension{Raw: []byte(`[]`)}}}
+			},
+			want: "spec.traffic.gatewayAPI.templates[0].spec: Invalid value: this is not the spec of a route",
+		},
+		"a template beside its route": {
+			change: func(r *Rollout) {
+				r.Spec.Traffic.GatewayAPI.Routes[0].Namespace, r.Namespace = "shop", "shop"
+				r.Spec.Traffic.GatewayAPI.Templates = []RouteTemplate{{Name: r.Spec.Traffic.GatewayAPI.Routes[0].Name, Spec: runtime.RawExtension{Raw: []byte(`{"rules": []}`)}}}
+			},
+			want: "a route is made of its template or written by you, and not both",
+		},
+		"a template with labels that no route can have": {
+			change: func(r *Rollout) {
+				r.Spec.Traffic.GatewayAPI.Templates = []RouteTemplate{{
+					Name: "new", Spec: runtime.RawExtension{Raw: []byte(`{"rules": []}`)},
+					Metadata: RouteMetadata{Labels: map[string]string{"a b": "c"}, Annotations: map[string]string{"d e": "f"}},
+				}}
+			},
+			want: "spec.traffic.gatewayAPI.templates[0].metadata.annotations",
+		},
 		"no router": {
 			change: func(r *Rollout) { r.Spec.Traffic.GatewayAPI = nil },
 			want:   "spec.traffic: Required value: write exactly one way of sharing traffic",

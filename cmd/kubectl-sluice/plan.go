@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-dev/sluice/controller/command"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/controller/planner/forecast"
+	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 )
 
 // settleTime is what gateways and kube-proxies are given after each change of traffic, unless the controller runs with
@@ -173,6 +174,9 @@ func (e *environment) foretell(p planning, r *v1alpha1.Rollout, start forecast.S
 func compiled(r *v1alpha1.Rollout) (planner.Spec, error) {
 	if errs := append(bounds(&r.Spec), v1alpha1.ValidateRollout(r)...); len(errs) > 0 {
 		return planner.Spec{}, fmt.Errorf("rollout %q: %w", r.Name, errs.ToAggregate())
+	}
+	for _, p := range gatewayapi.CheckTemplates(r) {
+		return planner.Spec{}, fmt.Errorf("rollout %q: %s: %s", r.Name, p.Field, p.Message)
 	}
 	spec, err := planner.Compile(&r.Spec, settleTime)
 	if err != nil {

@@ -40,6 +40,8 @@ type Hand struct {
 	Laid []int
 	// By is the field manager that wrote it last, when that was not ours; empty when it was, or when nobody knows.
 	By string
+	// Altered says that By has changed something else of a route that is made of a template.
+	Altered bool
 }
 
 // contest follows what other writers do to a release. It returns true when a change was counted: that is persisted before
@@ -153,15 +155,19 @@ func (p *pass) foreign() (change, by string) {
 // reweighed is the same of routes: of their weights, and of what is laid over them.
 func (p *pass) reweighed(asked v1alpha1.AskedTraffic) (change, by string) {
 	hands := p.Route.Hands
-	i := slices.IndexFunc(hands, func(h Hand) bool { return h.By != "" && (h.Weight != *asked.Weight || !p.lies(h, asked.Overlay)) })
+	i := slices.IndexFunc(hands, func(h Hand) bool {
+		return h.By != "" && (h.Altered || h.Weight != *asked.Weight || !p.lies(h, asked.Overlay))
+	})
 	if i < 0 {
 		return "", ""
 	}
 	h := hands[i]
-	switch h.Weight {
-	case *asked.Weight:
+	switch {
+	case h.Weight == *asked.Weight && p.lies(h, asked.Overlay):
+		change = fmt.Sprintf("%s: what its template says beside the weight %s was changed", h.Route, percent(h.Weight))
+	case h.Weight == *asked.Weight:
 		change = fmt.Sprintf("%s: the matches and mirrors beside the weight %s were changed", h.Route, percent(h.Weight))
-	case WeightUnknown:
+	case h.Weight == WeightUnknown:
 		change = fmt.Sprintf("%s: the weight %s was changed", h.Route, percent(*asked.Weight))
 	default:
 		change = fmt.Sprintf("%s: the weight %s was changed to %s", h.Route, percent(*asked.Weight), percent(h.Weight))

@@ -20,6 +20,8 @@ type Leaving struct {
 	Uncollected bool
 	// Referred says that a managed route names the standby Service.
 	Referred bool
+	// Owned says that a route which the Rollout has made is to stay, and is still its own.
+	Owned bool
 	// Forced says that the way there is barred: what can be done is to be done at once.
 	Forced bool
 }
@@ -152,21 +154,29 @@ func (p *pass) letGo(late bool) {
 }
 
 // leavesRoutes takes the weight out of routes and then, when gateways have heard of it, the name of a standby Service that
-// goes with the Rollout, and in the end that Service. It returns true once nothing of ours is left.
+// goes with the Rollout, gives up routes that stay, and in the end deletes that Service. It returns true once nothing of ours is left.
 func (p *pass) leavesRoutes(late bool) bool {
-	routed := p.Spec.Mode == Routed
 	switch {
-	case routed && !p.Route.empty():
-		p.setWeight(0)
-	case routed && !p.calm(p.Route.Accepted) && !late:
+	case p.Spec.Mode == Routed && !p.weighsNothing(late):
 	case p.Leaving.Referred && p.Leaving.Twin:
 		p.do(DetachStandby{})
+	case p.Leaving.Owned:
+		p.do(ReleaseRoutes{})
 	case p.Standby.Found && p.Leaving.deletesStandby():
 		p.do(DeleteStandby{})
 	default:
 		return true
 	}
 	return false
+}
+
+// weighsNothing takes the weight out of routes, and says whether gateways have heard of it, or can be waited for no more.
+func (p *pass) weighsNothing(late bool) bool {
+	if !p.Route.empty() {
+		p.setWeight(0)
+		return false
+	}
+	return p.calm(p.Route.Accepted) || late
 }
 
 // widen makes the Services that stay select the pods of every revision.

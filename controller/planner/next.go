@@ -54,6 +54,7 @@ func next(s Snapshot, refused *Problem) Plan {
 		return p.finish()
 	}
 	p.act()
+	p.remake()
 	p.stopAnalyses()
 	p.restart()
 	p.forgetOldRevisions()
@@ -98,6 +99,7 @@ func Beside(s Snapshot, plan Plan, problem Problem) Plan {
 // act does what the stage asks for. The way back comes before every other write.
 func (p *pass) act() {
 	p.watchRelease()
+	p.distrust()
 	if p.state.Stage == v1alpha1.StageRetreating {
 		p.retreating()
 		p.ensureStandby()

@@ -71,7 +71,7 @@ const (
 )
 
 // Action is one write. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
-// SetWeight, DetachStandby, DeleteStandby, StartAnalysis, StopAnalysis, RestartPods and ScaleWorkload.
+// SetWeight, DetachStandby, ReleaseRoutes, DeleteStandby, StartAnalysis, StopAnalysis, RestartPods and ScaleWorkload.
 type Action interface {
 	fmt.Stringer
 	action()
@@ -125,6 +125,9 @@ type SetWeight struct {
 // DetachStandby takes the standby Service out of every managed route. It carries no weight then.
 type DetachStandby struct{}
 
+// ReleaseRoutes gives up routes that the Rollout has made, so that they stay when it is gone. They have nothing else of it.
+type ReleaseRoutes struct{}
+
 // DeleteStandby deletes the standby Service that we made, once no managed route names it.
 type DeleteStandby struct{}
 
@@ -163,6 +166,7 @@ func (CreateStandby) action()  {}
 func (PointService) action()   {}
 func (SetWeight) action()      {}
 func (DetachStandby) action()  {}
+func (ReleaseRoutes) action()  {}
 func (DeleteStandby) action()  {}
 func (StartAnalysis) action()  {}
 func (StopAnalysis) action()   {}
@@ -202,6 +206,9 @@ func (a SetWeight) String() string {
 
 // String says what the action does.
 func (DetachStandby) String() string { return "take standby out of the routes" }
+
+// String says what the action does.
+func (ReleaseRoutes) String() string { return "give up the routes that were made" }
 
 // String says what the action does.
 func (DeleteStandby) String() string { return "delete the standby service" }

@@ -115,6 +115,9 @@ type Route struct {
 	Overlay int32
 	// Accepted says that every parent gateway has reported the route Accepted and ResolvedRefs at its generation.
 	Accepted bool
+	// Stale says that something of a route is not as it should be beside weight and overlay: one that is made of a template is
+	// not there or not as the template says, or its ownership has to change. The next write puts it right.
+	Stale bool
 	// Hands say who last wrote each route, in their order.
 	Hands []Hand
 }

@@ -87,6 +87,8 @@ func (r *Reconciler) move(ctx context.Context, w *world, action planner.Action) 
 		return r.setWeight(ctx, w, a)
 	case planner.DetachStandby:
 		return r.detachStandby(ctx, w)
+	case planner.ReleaseRoutes:
+		return r.giveUpRoutes(ctx, w)
 	case planner.DeleteStandby:
 		return r.deleteStandby(ctx, w)
 	}
@@ -99,7 +101,7 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 	if w.router == nil {
 		return nil
 	}
-	if a.Tenths > 0 || a.Overlay != v1alpha1.NoOverlay {
+	if a.Tenths > 0 || a.Overlay != v1alpha1.NoOverlay || w.makesRoutes() {
 		if err := r.rememberRoutes(ctx, w); err != nil {
 			return err
 		}

@@ -131,9 +131,9 @@ func (r *Reconciler) force(ctx context.Context, w *world) (planner.Plan, error) 
 	return planner.Plan{Left: true}, nil
 }
 
-// lastWrites is how many plans it takes at the most until nothing is left: Services, weight, routes and the standby Service,
-// one after another.
-const lastWrites = 4
+// lastWrites is how many plans it takes at the most until nothing is left: Services, weight, routes, their owner and the standby
+// Service, one after another.
+const lastWrites = 5
 
 // pretend changes a snapshot as if an action had been observed. A standby Service that routes were to lose, and have not,
 // is not taken from them.
@@ -150,6 +150,8 @@ func (w *world) pretend(action planner.Action, done bool) {
 		w.snapshot.Leaving.Twin = w.snapshot.Leaving.Twin && done
 	case planner.DetachStandby:
 		w.snapshot.Leaving.Referred, w.snapshot.Leaving.Twin = false, done
+	case planner.ReleaseRoutes:
+		w.snapshot.Leaving.Owned = false
 	case planner.DeleteStandby:
 		w.snapshot.Standby.Found = false
 	case planner.ScaleWorkload:
@@ -173,8 +175,16 @@ func (w *world) observeLeaving() {
 	leaving.Uncollected = leaving.Orphan || w.madeStandby()
 	ours := w.standby == nil || w.ownsStandby() || w.madeStandby()
 	leaving.Twin = ours && (!leaving.Uncollected || !w.shared)
+	leaving.Owned = w.ownsRoutes && w.routesStay(leaving.Orphan)
 	w.snapshot.Leaving = leaving
 	w.leaveClaimed()
+}
+
+// routesStay says whether routes that the Rollout has made have somebody to send requests to when it is gone with its pods: these
+// stay, or there is a Deployment, or another Rollout has the active Service, or that has endpoints of somebody else.
+func (w *world) routesStay(orphan bool) bool {
+	services := w.rollout.Spec.Services
+	return orphan || w.reference != nil || services != nil && w.claimed[services.Active] || w.snapshot.Active.Foreign > 0
 }
 
 // leaveClaimed makes Services that another Rollout moves, and with the active one the routes, look as if they were not
@@ -213,10 +223,11 @@ func (w *world) keepOrphaned() {
 	}
 }
 
-// writtenRoutes are the routes that are named, and those that something has been written to.
+// writtenRoutes are the routes that are named, and those that something has been written to. None is made any more of a template.
 func (w *world) writtenRoutes() []trafficrouting.Route {
 	out := slices.Clone(w.target.Known)
 	for _, route := range w.target.Routes {
+		route.Template = nil
 		at := slices.IndexFunc(out, func(known trafficrouting.Route) bool { return known.String() == route.String() })
 		if at < 0 {
 			out = append(out, route)
@@ -247,17 +258,23 @@ func (r *Reconciler) usableRoutes(ctx context.Context, w *world) (trafficrouting
 		if len(usable) == 0 {
 			all.Weight, all.Overlays = observed.Weight, observed.Overlays
 		}
-		if observed.Weight != all.Weight {
-			observed.Weight = trafficrouting.WeightUnknown
-		}
-		all.Overlays = trafficrouting.Common(all.Overlays, observed.Overlays)
 		usable = append(usable, append(observed.Routes, ref)[0])
-		all.Weight, all.Attached = observed.Weight, all.Attached || observed.Attached
-		all.Accepted = all.Accepted && (observed.Accepted || len(observed.Problems) > 0)
-		all.Versions = append(all.Versions, observed.Versions...)
+		all = withOne(all, observed)
 	}
-	w.target.Routes = usable
+	w.target.Routes, w.target.Owner = usable, nil // what is made of a template goes with the Rollout, until that gives it up
 	return all, nil
+}
+
+// withOne adds what one route says to what others do.
+func withOne(all, one trafficrouting.Observed) trafficrouting.Observed {
+	if one.Weight != all.Weight {
+		all.Weight = trafficrouting.WeightUnknown
+	}
+	all.Overlays = trafficrouting.Common(all.Overlays, one.Overlays)
+	all.Attached, all.Owned = all.Attached || one.Attached, all.Owned || one.Owned
+	all.Accepted = all.Accepted && (one.Accepted || len(one.Problems) > 0)
+	all.Versions = append(all.Versions, one.Versions...)
+	return all
 }
 
 // unusable says whether a route is gone, or such that no weight can be written to it.

@@ -50,6 +50,8 @@ type world struct {
 	left []trafficrouting.Route
 	// attached says that a route names the standby Service beside the active one.
 	attached bool
+	// ownsRoutes says that a route is the Rollout's own.
+	ownsRoutes bool
 	// configuration is what the template reads from ConfigMaps and Secrets.
 	configuration settings
 	// badCommand is the answer to a command that cannot be read; nil when there is none.

@@ -32,6 +32,8 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	if w.router, w.target, err = r.routers.For(w.rollout.Namespace, spec); err != nil {
 		return err
 	}
+	owner := ownerOf(w.rollout)
+	w.target.Owner = &owner
 	w.recallRoutes()
 	if seen, err := r.seeRoutes(ctx, w); err != nil || !seen {
 		w.router = nil
@@ -97,11 +99,13 @@ func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	w.target.Versions, w.attached, w.left = observed.Versions, observed.Attached, observed.Left
+	w.target.Versions, w.attached, w.left, w.ownsRoutes = observed.Versions, observed.Attached, observed.Left, observed.Owned
 	if observed.Routes != nil {
 		w.target.Routes = observed.Routes
 	}
-	w.snapshot.Route = planner.Route{Weight: observed.Weight, Accepted: observed.Accepted, Overlay: w.overlay(observed.Overlays)}
+	w.snapshot.Route = planner.Route{
+		Weight: observed.Weight, Accepted: observed.Accepted, Overlay: w.overlay(observed.Overlays), Stale: observed.Stale,
+	}
 	w.snapshot.Route.Hands = hands(observed.Writers)
 	w.snapshot.Spec.Settle = settleTime(w.rollout.Spec.Traffic, w.snapshot.Spec.Settle, observed.Settle)
 	for _, p := range observed.Problems {

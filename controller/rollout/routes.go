@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,7 +21,7 @@ func (w *world) recallRoutes() {
 	for _, known := range w.rollout.Status.Routes {
 		w.target.Known = append(w.target.Known, trafficrouting.Route{
 			Kind: known.Kind, Namespace: known.Namespace, Name: known.Name, UID: known.UID, Before: append([]string{}, known.Before...),
-			Field: "spec.traffic",
+			Made: known.Template, Field: "spec.traffic",
 		})
 	}
 }
@@ -47,8 +48,32 @@ func (r *Reconciler) releaseRoutes(ctx context.Context, w *world) error {
 	}
 	target := w.target
 	target.Routes, target.Selectors, target.Known, target.Versions = w.left, nil, nil, nil
-	return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Field: "spec.traffic"}, "give routes back",
-		w.router.Detach(ctx, target))
+	if err := w.router.Detach(ctx, target); err != nil {
+		return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused, Field: "spec.traffic"}, "give routes back", err)
+	}
+	for _, route := range w.left {
+		if route.Made != "" {
+			r.emit(w.rollout, planner.Event{Reason: v1alpha1.ReasonRouteReleased, Message: fmt.Sprintf(
+				"%s has no template any more: it stays as the template said, and is yours; delete it if nothing is to come that way", route)})
+		}
+	}
+	return nil
+}
+
+// giveUpRoutes takes the Rollout out of the owners of all of its routes, which stay.
+func (r *Reconciler) giveUpRoutes(ctx context.Context, w *world) error {
+	if w.router == nil {
+		return nil
+	}
+	owner, target := ownerOf(w.rollout), w.target
+	target.Owner = &owner
+	return w.router.Detach(ctx, target)
+}
+
+// makesRoutes says whether a write of routes makes one, or takes it over: that must be remembered first. The way back does not wait
+// for that.
+func (w *world) makesRoutes() bool {
+	return w.snapshot.Route.Stale && w.snapshot.State.Stage != v1alpha1.StageRetreating
 }
 
 // routesStatus is what is to be remembered of routes.
@@ -58,7 +83,7 @@ func (w *world) routesStatus() []v1alpha1.RouteStatus {
 	}
 	var out []v1alpha1.RouteStatus
 	for _, route := range slices.Concat(w.target.Routes, w.left) {
-		if len(route.Before) > 0 {
+		if len(route.Before) > 0 || route.Made != "" {
 			out = append(out, routeStatus(route))
 		}
 	}
@@ -68,6 +93,7 @@ func (w *world) routesStatus() []v1alpha1.RouteStatus {
 func routeStatus(route trafficrouting.Route) v1alpha1.RouteStatus {
 	return v1alpha1.RouteStatus{
 		Kind: route.Kind, Namespace: route.Namespace, Name: route.Name, UID: route.UID, Before: route.Before,
+		Template: route.Made,
 	}
 }
 

@@ -44,7 +44,7 @@ func selectorWriter(service *corev1.Service) string {
 func hands(writers []trafficrouting.Writer) []planner.Hand {
 	out := make([]planner.Hand, 0, len(writers))
 	for _, w := range writers {
-		out = append(out, planner.Hand{Route: w.Route, Weight: w.Weight, Laid: w.Overlays, By: w.Manager})
+		out = append(out, planner.Hand{Route: w.Route, Weight: w.Weight, Laid: w.Overlays, By: w.Manager, Altered: w.Altered})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -92,4 +93,13 @@ func Mapper(kinds ...schema.GroupVersionKind) meta.RESTMapper {
 // RouteKind is a kind of route in the version v1.
 func RouteKind(kind string) schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: kind}
+}
+
+// Template is what a Rollout makes the route of, in its own namespace.
+func (b *HTTPRouteBuilder) Template() v1alpha1.RouteTemplate {
+	return v1alpha1.RouteTemplate{
+		Kind: v1alpha1.RouteKindHTTP, Name: b.route.Name,
+		Metadata: v1alpha1.RouteMetadata{Labels: b.route.Labels, Annotations: b.route.Annotations},
+		Spec:     runtime.RawExtension{Raw: mustJSON(b.route.Spec)},
+	}
 }

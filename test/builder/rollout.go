@@ -132,6 +132,15 @@ func (b *RolloutBuilder) Routes(names ...string) *RolloutBuilder {
 	return b
 }
 
+// Templates are HTTPRoutes that the Rollout makes. It names an active Service like the Rollout when there is none yet.
+func (b *RolloutBuilder) Templates(templates ...v1alpha1.RouteTemplate) *RolloutBuilder {
+	if b.rollout.Spec.Services == nil {
+		b.Services(b.rollout.Name)
+	}
+	b.rollout.Spec.Traffic = &v1alpha1.Traffic{GatewayAPI: &v1alpha1.GatewayAPITraffic{Templates: templates}}
+	return b
+}
+
 // Canary releases in steps.
 func (b *RolloutBuilder) Canary(steps ...*StepBuilder) *RolloutBuilder {
 	canary := &v1alpha1.CanaryStrategy{}

@@ -55,11 +55,18 @@ func kindNames(t trafficrouting.Target) []string {
 // kindOf is a kind of route in the best version that the cluster serves. The error is a *RouteError for a kind that it does
 // not serve, or that is none of ours.
 func (r *Router) kindOf(kind string) (schema.GroupVersionKind, error) {
-	if !slices.Contains(v1alpha1.RouteKinds(), kind) {
-		return schema.GroupVersionKind{}, trafficrouting.Unusable("kind %s cannot be shared: write one of %s", kind,
-			strings.Join(v1alpha1.RouteKinds(), ", "))
+	if err := ours(kind); err != nil {
+		return schema.GroupVersionKind{}, err
 	}
 	return r.servedAs(kind)
+}
+
+// ours says whether a kind is one of those that can be shared. The error is a *RouteError.
+func ours(kind string) error {
+	if slices.Contains(v1alpha1.RouteKinds(), kind) {
+		return nil
+	}
+	return trafficrouting.Unusable("kind %s cannot be shared: write one of %s", kind, strings.Join(v1alpha1.RouteKinds(), ", "))
 }
 
 // servedAs is a kind of the Gateway API in the best version that the cluster serves. The error is a *RouteError for one that

@@ -25,11 +25,13 @@ const (
 	RestFieldManager = trafficrouting.RestFieldManager
 )
 
-// Router writes weights on the Gateway API routes that a Target names. It keeps nothing between calls.
+// Router writes weights on the Gateway API routes that a Target names, and makes those that it has templates of. It keeps nothing
+// between calls but what it has learnt of defaults: see learnt.
 type Router struct {
 	reader client.Reader
 	writer client.Writer
 	served meta.RESTMapper
+	learnt learnt
 }
 
 var _ trafficrouting.Router = (*Router)(nil)
@@ -64,6 +66,9 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref trafficrouting.Route) (
 	trafficrouting.Observed, error,
 ) {
+	if ref.Template != nil {
+		return r.observeMade(ctx, t, ref)
+	}
 	ungranted := r.granted(ctx, t, ref)
 	if ungranted != nil && ref.Before == nil { // not a word about what is there
 		return barred(ref, ungranted)
@@ -78,7 +83,7 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 			return barred(ref, ungranted)
 		}
 	}
-	ref.Before = Before(route, splitOf(t, ref))
+	ref.Before, ref.Made = Before(route, splitOf(t, ref)), ""
 	out := trafficrouting.Observed{Versions: []string{route.GetResourceVersion()}, Routes: []trafficrouting.Route{ref}}
 	var unfit, refusal error
 	split := splitOf(t, ref)
@@ -88,10 +93,16 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	if out.Settle = slowest(classes); unfit == nil {
 		unfit = lacking(route, classes, everyOverlay(t))
 	}
-	out.Attached = Names(route, split)
+	out.Attached, out.Owned = Names(route, split), owned(route, t.Owner)
+	out.Stale = out.Owned // it has no template, and is its owner's own again
 	out.Accepted, refusal = Accepted(route)
 	out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(route.GetManagedFields(), "f:spec", "f:rules"))
-	for _, err := range []error{ungranted, err, unfit, refusal} {
+	return withProblems(out, rival(route, t.Owner), ungranted, err, unfit, refusal)
+}
+
+// withProblems adds what a person must mend.
+func withProblems(out trafficrouting.Observed, errs ...error) (trafficrouting.Observed, error) {
+	for _, err := range errs {
 		problem, err := trafficrouting.Mend(err)
 		if err != nil {
 			return out, err
@@ -114,51 +125,92 @@ func (r *Router) Apply(ctx context.Context, t trafficrouting.Target, w trafficro
 	if w.Weight < 0 || w.Weight > v1alpha1.MaxWeight {
 		return fmt.Errorf("weight %d is not in tenths of a percent, 0 to %d", w.Weight, v1alpha1.MaxWeight)
 	}
-	return r.onEach(ctx, t, Split{Weight: w.Weight, Overlay: w.Overlay}, Render)
+	return r.onEach(ctx, t, Split{Weight: w.Weight, Overlay: w.Overlay}, false)
 }
 
 // Detach takes the standby Service out of every route of the target.
 func (r *Router) Detach(ctx context.Context, t trafficrouting.Target) error {
-	return r.onEach(ctx, t, Split{}, Without)
+	return r.onEach(ctx, t, Split{}, true)
+}
+
+// onEach changes every route of the target. Which rules are shared between which Services is for each route to say.
+func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, detach bool) error {
+	return trafficrouting.WriteEach(t, func(i int, ref trafficrouting.Route) error {
+		of := splitOf(t, ref)
+		of.Weight, of.Overlay = s.Weight, s.Overlay
+		switch {
+		case detach:
+			return r.apply(ctx, t, i, of, Without)
+		case ref.Template != nil:
+			return r.applyMade(ctx, t, i, of)
+		}
+		return r.apply(ctx, t, i, of, Render)
+	})
 }
 
 // change makes a route what it should be, and says whether that differs from what it is.
 type change func(*unstructured.Unstructured, Split) (desired *unstructured.Unstructured, changed bool, err error)
 
-// onEach changes every route of the target. Which rules are shared between which Services is for each route to say.
-func (r *Router) onEach(ctx context.Context, t trafficrouting.Target, s Split, change change) error {
-	return trafficrouting.WriteEach(t, func(i int, _ trafficrouting.Route) error { return r.apply(ctx, t, i, s, change) })
-}
-
-// apply changes one route, if it is not as it should be.
+// apply changes one route, if it is not as it should be. One that is not made of a template has no Owner.
 func (r *Router) apply(ctx context.Context, t trafficrouting.Target, i int, s Split, change change) error {
-	ref, of := t.Routes[i], splitOf(t, t.Routes[i])
-	s.Active, s.Standby, s.Namespace, s.Rules, s.Before = of.Active, of.Standby, of.Namespace, of.Rules, of.Before
-	route, err := r.forWriting(ctx, t, ref, s)
+	route, err := r.forWriting(ctx, t, t.Routes[i], s)
 	if err != nil {
 		return err
 	}
 	desired, changed, err := change(route, s)
+	if owned(route, t.Owner) && t.Routes[i].Template == nil {
+		if err != nil {
+			desired, err = route.DeepCopy(), nil // what is wrong with it is no matter to who gives it up
+		}
+		disown(desired)
+		changed = true
+	}
+	if err == nil && !s.nothing() {
+		err = rival(route, t.Owner)
+	}
 	if err != nil || !changed {
 		return err
 	}
-	if t.Versions != nil && t.Versions[i] != route.GetResourceVersion() {
-		return apierrors.NewConflict(schema.GroupResource{Group: gatewayv1.GroupName, Resource: ref.Kind}, ref.Name,
-			errors.New("it has changed since the weight was decided"))
+	if decidedOn(t, i, route.GetResourceVersion()) {
+		return r.write(ctx, s, route, desired)
 	}
-	owner := client.FieldOwner(FieldManager)
-	if s.nothing() {
-		owner = RestFieldManager
-	}
-	// A merge patch holds the rules, which are all that differs, and the version that they were read at: fields beside
-	// them are not written, and a route that has changed since is a conflict.
+	return changedSince(t.Routes[i])
+}
+
+// decidedOn says whether a weight was decided on a version of a route; empty for one that is not there.
+func decidedOn(t trafficrouting.Target, i int, version string) bool {
+	return t.Versions == nil || t.Versions[i] == version
+}
+
+// write patches one route from what it was to what it should be.
+func (r *Router) write(ctx context.Context, s Split, route, desired *unstructured.Unstructured) error {
+	// A merge patch holds what differs, mostly the rules, and the version that they were read at: fields beside them are not
+	// written, and a route that has changed since is a conflict.
 	patch := client.MergeFromWithOptions(route, client.MergeFromWithOptimisticLock{})
-	if err := r.writer.Patch(ctx, desired, patch, owner); err != nil {
+	if err := r.writer.Patch(ctx, desired, patch, s.owner()); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	log.FromContext(ctx).Info("Wrote the weight of a route", "kind", ref.Kind, "route", klog.KObj(route),
-		"standby", t.Standby, "weight", v1alpha1.FormatWeight(s.Weight))
+	tell(ctx, s, desired)
 	return nil
+}
+
+// owner is the field manager of a write.
+func (s Split) owner() client.FieldOwner {
+	if s.nothing() {
+		return RestFieldManager
+	}
+	return FieldManager
+}
+
+// tell logs a write.
+func tell(ctx context.Context, s Split, route *unstructured.Unstructured) {
+	log.FromContext(ctx).Info("Wrote the weight of a route", "kind", route.GetKind(), "route", klog.KObj(route),
+		"standby", s.Standby, "weight", v1alpha1.FormatWeight(s.Weight))
+}
+
+func changedSince(ref trafficrouting.Route) error {
+	return apierrors.NewConflict(schema.GroupResource{Group: gatewayv1.GroupName, Resource: ref.Kind}, ref.Name,
+		errors.New("it has changed since the weight was decided"))
 }
 
 // forWriting gets one route, if it may be written. What was given with a grant may be taken back without one.
@@ -176,6 +228,20 @@ func (r *Router) forWriting(ctx context.Context, t trafficrouting.Target, ref tr
 // read gets one route. The error is a *RouteError when there is none, or none for long: a route that is being deleted
 // will not serve the traffic that is put on it.
 func (r *Router) read(ctx context.Context, ref trafficrouting.Route) (*unstructured.Unstructured, error) {
+	route, err := r.find(ctx, ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case route == nil:
+		return nil, notFound("does not exist: create it, or name the route that serves the active Service")
+	case route.GetDeletionTimestamp() != nil:
+		return nil, notFound("is being deleted: create it again, or name the route that serves the active Service")
+	}
+	return route, nil
+}
+
+// find gets one route; nil when there is none. The error is a *RouteError for a kind that the cluster does not serve.
+func (r *Router) find(ctx context.Context, ref trafficrouting.Route) (*unstructured.Unstructured, error) {
 	gvk, err := r.kindOf(ref.Kind)
 	if err != nil {
 		return nil, err
@@ -187,15 +253,13 @@ func (r *Router) read(ctx context.Context, ref trafficrouting.Route) (*unstructu
 	case meta.IsNoMatchError(err):
 		return nil, unserved(gvk.Kind)
 	case apierrors.IsNotFound(err):
-		return nil, notFound("does not exist: create it, or name the route that serves the active Service")
+		return nil, nil
 	case err != nil:
 		return nil, err
-	case route.GetDeletionTimestamp() != nil:
-		return nil, notFound("is being deleted: create it again, or name the route that serves the active Service")
 	}
 	return route, nil
 }
 
-func notFound(format string, args ...any) *RouteError {
-	return &RouteError{Reason: v1alpha1.ReasonRouteNotFound, Message: fmt.Sprintf(format, args...)}
+func notFound(message string) *RouteError {
+	return &RouteError{Reason: v1alpha1.ReasonRouteNotFound, Message: message}
 }

@@ -32,6 +32,18 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// TestConformanceOfMadeRoutes holds the same of routes that are made of templates.
+func TestConformanceOfMadeRoutes(t *testing.T) {
+	for _, kind := range v1alpha1.RouteKinds() {
+		t.Run(kind, func(t *testing.T) {
+			routertest.Run(t, func(t *testing.T) routertest.World {
+				t.Helper()
+				return routertest.NewMadeRoutes(newWorldOf(t, kind, fakeServer(t)))
+			}, routertest.Features{Others: true, Overlays: kind == v1alpha1.RouteKindHTTP || kind == v1alpha1.RouteKindGRPC})
+		})
+	}
+}
+
 func newWorld(t *testing.T, c client.WithWatch) *routertest.Routes {
 	t.Helper()
 	return newWorldOf(t, v1alpha1.DefaultRouteKind, c)

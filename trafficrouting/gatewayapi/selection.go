@@ -44,7 +44,7 @@ func (r *Router) choose(ctx context.Context, t trafficrouting.Target) (selection
 	var err error
 	out.routes, out.left, err = t.Parted(out.routes, func(known trafficrouting.Route) (bool, error) {
 		route, err := r.read(ctx, known)
-		return err == nil && route.GetUID() == known.UID && Names(route, splitOf(t, known)), err
+		return err == nil && route.GetUID() == known.UID && (Names(route, splitOf(t, known)) || owned(route, t.Owner)), err
 	})
 	return out, err
 }

@@ -47,6 +47,13 @@ func (w *Routes) Target(routes ...string) trafficrouting.Target {
 // parents of each sort.
 func (w *Routes) Put(t *testing.T, route string, backends ...Backend) {
 	t.Helper()
+	if err := w.client.Create(t.Context(), w.content(route, backends), client.FieldOwner("kubectl")); err != nil {
+		t.Fatalf("make the route %s: %v", route, err)
+	}
+}
+
+// content is a route with backends, and all that a user writes into one.
+func (w *Routes) content(route string, backends []Backend) *unstructured.Unstructured {
 	o := w.object(route)
 	o.SetAnnotations(map[string]string{"example.com/owner": "team-shop"})
 	spec := specOf(w.kind.Kind, route, backends)
@@ -57,9 +64,7 @@ func (w *Routes) Put(t *testing.T, route string, backends ...Backend) {
 		map[string]any{"kind": "ListenerSet", "name": "team", "sectionName": "shop"},
 	}
 	o.Object["spec"] = spec
-	if err := w.client.Create(t.Context(), o, client.FieldOwner("kubectl")); err != nil {
-		t.Fatalf("make the route %s: %v", route, err)
-	}
+	return o
 }
 
 // Overwrite gives the shared rule other backends.

@@ -122,7 +122,11 @@ func routes(r *v1alpha1.Rollout) string {
 	}
 	var out []string
 	for _, route := range trafficrouting.RoutesOf(r.Namespace, &r.Spec) {
-		out = append(out, route.Kind+"/"+route.Name)
+		name := route.Kind + "/" + route.Name
+		if route.Template != nil {
+			name += " (made of its template)"
+		}
+		out = append(out, name)
 	}
 	for _, selector := range trafficrouting.SelectorsOf(r.Namespace, &r.Spec) {
 		out = append(out, selector.Kind+" with "+labels.FormatLabels(selector.Labels))

@@ -240,7 +240,7 @@ func TestEveryReasonAndStage(t *testing.T) {
 	// Those of the condition Available, of events and of the history.
 	never := []string{
 		v1alpha1.ReasonAvailable, v1alpha1.ReasonUnavailable, v1alpha1.ReasonCommandIgnored, v1alpha1.ReasonRolledBack,
-		v1alpha1.ReasonAdopted, v1alpha1.ReasonNotAdopted,
+		v1alpha1.ReasonAdopted, v1alpha1.ReasonNotAdopted, v1alpha1.ReasonRouteReleased,
 	}
 	for _, reason := range declaredReasons(t) {
 		if _, known := cures()[reason]; known == slices.Contains(never, reason) {
