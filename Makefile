@@ -229,6 +229,14 @@ test-apiserver: bin/cluster bin/sluice ## Run the tests that need etcd and an AP
 	@assets="$$($(LAUNCHER) assets)"; set -x; \
 	KUBEBUILDER_ASSETS="$$assets" SLUICE=$(BIN)/sluice $(GO) test -tags apiserver -timeout 20m ./test/apiserver/...
 
+# `make conformance KUBECONFIG=… LOAD=… GATEWAY=infra/public GATEWAY_ADDRESS=http://192.0.2.7` tries a Gateway of yours.
+.PHONY: conformance
+conformance: $(if $(OWN_CLUSTER),,cluster-up) images ## Try a Gateway of your cluster (GATEWAY=namespace/name GATEWAY_ADDRESS=http://…) with real requests.
+	@$(if $(GATEWAY),,echo 'write GATEWAY=namespace/name of the Gateway to try' >&2; exit 2)
+	@$(call enter,$(CLUSTER)); $(call load,$(CLUSTER)); \
+	$(GO) run ./test/conformance -kubeconfig "$$KUBECONFIG" -gateway $(GATEWAY) \
+		-address "$(if $(OWN_CLUSTER),$(GATEWAY_ADDRESS),$$GATEWAY)" -image $(APP_IMAGE) $(CONFORMANCE_FLAGS)
+
 # How often each benchmark repeats what it measures.
 BENCHTIME ?= 20x
 

@@ -1,7 +1,8 @@
 // Package routertest holds what every trafficrouting.Router promises, as tests that any of them can run.
 //
 // A router brings a World: a place with routes, seen from outside. The tests put routes into it, let the router work, and
-// look at what has become of the routes; they never ask how it was done.
+// look at what has become of the routes; they never ask how it was done. What becomes of requests is for the gateway to say:
+// test/conformance/live holds one to it.
 package routertest
 
 import (

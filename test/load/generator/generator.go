@@ -1,4 +1,9 @@
-package main
+// Package generator sends requests at a constant rate and counts what becomes of each, from a pod as test/load does, or
+// from a test.
+//
+// The load is open: a request is begun when it is due, whether or not earlier ones have ended, so that a slow or dead path
+// cannot make the load wait and so hide its failures. Latency counts from the moment a request was due.
+package generator
 
 import (
 	"context"
@@ -40,8 +45,8 @@ type Generator struct {
 	fresh     *http.Client
 }
 
-// NewGenerator makes a generator; its time begins now.
-func NewGenerator(config Config, clk clock.Clock) *Generator {
+// New makes a generator; its time begins now.
+func New(config Config, clk clock.Clock) *Generator {
 	return &Generator{
 		config:    config,
 		clock:     clk,

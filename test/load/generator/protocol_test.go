@@ -1,4 +1,4 @@
-package main
+package generator
 
 import (
 	"io"
@@ -21,7 +21,7 @@ func sendIn(t *testing.T, protocol Protocol, handler http.HandlerFunc) stats.Rep
 	server.Start()
 	defer server.Close()
 	const within = 200 * time.Millisecond
-	generator := NewGenerator(Config{
+	generator := New(Config{
 		Target: server.URL, Protocol: protocol, Rate: 10 / within.Seconds(), Fresh: 0.5, Timeout: 5 * time.Second,
 		MaxInFlight: 1000, MaxDuration: within,
 	}, clock.RealClock{})
