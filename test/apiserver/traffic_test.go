@@ -33,6 +33,18 @@ func TestRouterConformance(t *testing.T) {
 	}
 }
 
+// TestConformanceOfMadeRoutes holds the same of routes that are made of templates, which meet the defaults of the API server.
+func TestConformanceOfMadeRoutes(t *testing.T) {
+	for _, kind := range v1alpha1.RouteKinds() {
+		t.Run(kind, func(t *testing.T) {
+			routertest.Run(t, func(t *testing.T) routertest.World {
+				t.Helper()
+				return routertest.NewMadeRoutes(newRoutesOf(t, env.Start(t), builder.RouteKind(kind)))
+			}, routertest.Features{Others: true, Overlays: kind == v1alpha1.RouteKindHTTP || kind == v1alpha1.RouteKindGRPC})
+		})
+	}
+}
+
 func newRoutes(t *testing.T, e *env.Env) *routertest.Routes {
 	t.Helper()
 	return newRoutesOf(t, e, builder.RouteKind(v1alpha1.DefaultRouteKind))
