@@ -9,7 +9,9 @@
 //	Record   record.go, events.go      the status, once, and then the events
 //
 // Around them: writes.go, the one way out, which remembers what the cache must show before the next pass; watches.go,
-// what wakes a Rollout; cache.go, what is kept in memory.
+// what wakes a Rollout; cache.go, what is kept in memory; contents.go, what is read of ConfigMaps and Secrets; shifts.go
+// and steady.go, what is known of the time. A Rollout comes by ReplicaSets that nobody owns in adopt.go, writes down what
+// routes were in routes.go, and gives everything back in leave.go.
 //
 // Actions come first and the status last. When the controller dies in between, the next pass sees what the actions did
 // and plans from there: names of what is created follow from the state, and every other write is harmless twice.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-dev/sluice/analysis"
@@ -119,5 +120,31 @@ func checkTemplate(t *testing.T, conditions *analysis.Conditions, file, document
 	}
 	if err := analysis.CheckTemplate(template.Spec, conditions); err != nil {
 		t.Errorf("%s: %s: %v", file, template.Name, err)
+	}
+}
+
+// TestSamplesDoNotMeet holds that samples can be applied to one namespace: none has an object that another one has.
+func TestSamplesDoNotMeet(t *testing.T) {
+	files, err := filepath.Glob(samples + "/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, document := range strings.Split(string(text), "\n---\n") {
+			var object metav1.PartialObjectMetadata
+			if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			key := object.Kind + "/" + object.Name
+			if other := in[key]; other != "" {
+				t.Errorf("%s has %s, and so has %s", file, key, other)
+			}
+			in[key] = file
+		}
 	}
 }
