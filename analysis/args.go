@@ -47,6 +47,9 @@ func Expand(metric v1alpha1.Metric, values Values) (v1alpha1.Metric, error) {
 			text{"provider.prometheus.address", &p.Address, addressGrammar{}},
 			text{"provider.prometheus.query", &p.Query, &queryGrammar{}})
 	}
+	for _, s := range selectors(out.Ratio) {
+		texts = append(texts, text{s.field, s.text, &queryGrammar{}})
+	}
 	for _, t := range texts {
 		expanded, err := substitute(*t.at, values, t.by)
 		if err != nil {
@@ -64,6 +67,9 @@ func placeholders(metric v1alpha1.Metric) []string {
 	texts := []string{metric.SuccessCondition, metric.FailureCondition}
 	if p := metric.Provider.Prometheus; p != nil {
 		texts = append(texts, p.Address, p.Query)
+	}
+	for _, s := range selectors(metric.Ratio) {
+		texts = append(texts, *s.text)
 	}
 	used := map[string]bool{}
 	for _, text := range texts {

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -37,6 +38,8 @@ type Measured struct {
 	Metric string
 	// Measurement is what was measured.
 	Measurement v1alpha1.Measurement
+	// Counted is the batch of a ratio; nil when there is none.
+	Counted *Counted
 }
 
 // Next says what a run needs at now: measurements, time, or nothing any more. It does not change what it is given.
@@ -68,7 +71,7 @@ func Record(
 	for _, m := range measured {
 		index := slices.IndexFunc(next.Metrics, func(r v1alpha1.MetricResult) bool { return r.Name == m.Metric })
 		if index >= 0 && !next.Metrics[index].Phase.Ended() {
-			fold(spec.Metrics[index], &next.Metrics[index], m.Measurement)
+			fold(spec, index, &next.Metrics[index], m)
 		}
 	}
 	conclude(spec, &next, now)
@@ -90,10 +93,18 @@ func begin(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus, no
 		results = append(results, v1alpha1.MetricResult{
 			Name:   metric.Name,
 			Phase:  v1alpha1.AnalysisPending,
-			NextAt: moment(status.StartedAt.Add(duration(metric.InitialDelay))),
+			NextAt: moment(status.StartedAt.Add(firstAfter(metric))),
 		})
 	}
 	status.Metrics = results
+}
+
+// firstAfter is how long after the start a metric is measured first: after its delay, or once the first batch is whole.
+func firstAfter(metric v1alpha1.Metric) time.Duration {
+	if metric.Ratio != nil {
+		return duration(metric.InitialDelay) + interval(metric) + lag
+	}
+	return duration(metric.InitialDelay)
 }
 
 // schedule lists what is due at now, or says when something will be.
@@ -125,9 +136,35 @@ func leapt(metric v1alpha1.Metric, result v1alpha1.MetricResult, now time.Time) 
 }
 
 // fold adds one measurement to the result of a metric that has not ended.
-func fold(metric v1alpha1.Metric, result *v1alpha1.MetricResult, m v1alpha1.Measurement) {
-	m.At = moment(m.At.Time)
-	switch m.State {
+func fold(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResult, measured Measured) {
+	metric, m := spec.Metrics[index], measured.Measurement
+	if metric.Ratio != nil && measured.Counted != nil {
+		if err := compare(metric, result, *measured.Counted, ratios(spec)); err != nil {
+			m = refused(&Fault{
+				Reason: v1alpha1.ReasonQueryInvalid, Field: fmt.Sprintf("spec.metrics[%d].ratio", index), Message: err.Error(),
+			})
+		}
+	}
+	m.At = moment(measured.Measurement.At.Time)
+	countState(result, m.State)
+	result.Measurements = append(result.Measurements, m)
+	if surplus := len(result.Measurements) - MaxMeasurements; surplus > 0 {
+		result.Measurements = slices.Clone(result.Measurements[surplus:])
+	}
+	if metric.Ratio != nil {
+		result.Phase = ratioPhase(metric, *result, ratios(spec))
+	} else {
+		result.Phase = thresholdPhase(metric, *result)
+	}
+	result.NextAt = metav1.MicroTime{}
+	if !result.Phase.Ended() {
+		result.NextAt = moment(m.At.Add(pause(metric, *result, m.State)))
+	}
+}
+
+// countState counts one measurement more in a state.
+func countState(result *v1alpha1.MetricResult, state v1alpha1.MeasurementState) {
+	switch state {
 	case v1alpha1.MeasurementSuccessful:
 		result.Successful++
 	case v1alpha1.MeasurementFailed:
@@ -139,19 +176,10 @@ func fold(metric v1alpha1.Metric, result *v1alpha1.MetricResult, m v1alpha1.Meas
 	case v1alpha1.MeasurementError:
 		result.Errors++
 	}
-	if m.State == v1alpha1.MeasurementError {
+	if state == v1alpha1.MeasurementError {
 		result.ConsecutiveErrors++
 	} else {
 		result.ConsecutiveErrors = 0
-	}
-	result.Measurements = append(result.Measurements, m)
-	if surplus := len(result.Measurements) - MaxMeasurements; surplus > 0 {
-		result.Measurements = slices.Clone(result.Measurements[surplus:])
-	}
-	result.Phase = thresholdPhase(metric, *result)
-	result.NextAt = metav1.MicroTime{}
-	if !result.Phase.Ended() {
-		result.NextAt = moment(m.At.Add(pause(metric, *result, m.State)))
 	}
 }
 
@@ -195,7 +223,7 @@ func conclude(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus,
 		}
 	}
 	for i := range status.Metrics {
-		status.Metrics[i].Message = clip(metricMessage(spec.Metrics[i], status.Metrics[i]), maxMessage)
+		status.Metrics[i].Message = clip(metricMessage(spec, i, status.Metrics[i]), maxMessage)
 	}
 	status.Message = clip(runMessage(*status), maxMessage)
 	setReady(spec, status, now)

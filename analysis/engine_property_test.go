@@ -80,10 +80,10 @@ func FuzzEngine(f *testing.F) {
 func (t *tape) measure(spec v1alpha1.AnalysisRunSpec, due []int, now time.Time) []Measured {
 	var measured []Measured
 	for _, index := range due {
-		measured = append(measured, Measured{spec.Metrics[index].Name, measurement(t.letter(), now)})
+		measured = append(measured, Measured{Metric: spec.Metrics[index].Name, Measurement: measurement(t.letter(), now)})
 	}
 	if t.next(10) == 9 {
-		measured = append(measured, Measured{"nobody", measurement(t.letter(), now)})
+		measured = append(measured, Measured{Metric: "nobody", Measurement: measurement(t.letter(), now)})
 	}
 	return measured
 }

@@ -417,13 +417,13 @@ func TestMeasurementThatComesTooLate(t *testing.T) {
 func TestMissedIntervalsCollapse(t *testing.T) {
 	spec := v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{metric("rate", every(10*second), times(5))}}
 	status := Next(spec, v1alpha1.AnalysisRunStatus{}, start()).Status
-	status = Record(spec, status, []Measured{{"rate", measurement('S', start())}}, start())
+	status = Record(spec, status, []Measured{{Metric: "rate", Measurement: measurement('S', start())}}, start())
 	late := start().Add(65 * second)
 	step := Next(spec, status, late)
 	if !slices.Equal(step.Due, []int{0}) {
 		t.Fatalf("got due %v, want the metric once", step.Due)
 	}
-	status = Record(spec, step.Status, []Measured{{"rate", measurement('S', late)}}, late)
+	status = Record(spec, step.Status, []Measured{{Metric: "rate", Measurement: measurement('S', late)}}, late)
 	step = Next(spec, status, late)
 	if len(step.Due) != 0 || !step.WakeAt.Equal(late.Add(10*second)) {
 		t.Errorf("got due %v and wake at %s, want the next one 10 s after the late one", step.Due, step.WakeAt)
@@ -448,7 +448,7 @@ func TestClockPutBack(t *testing.T) {
 	spec := v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{metric("rate", every(minute))}}
 	ahead := start().Add(10 * minute)
 	status := Next(spec, v1alpha1.AnalysisRunStatus{}, start()).Status
-	status = Record(spec, status, []Measured{{"rate", measurement('S', ahead)}}, ahead)
+	status = Record(spec, status, []Measured{{Metric: "rate", Measurement: measurement('S', ahead)}}, ahead)
 	if step := Next(spec, status, start().Add(second)); !slices.Equal(step.Due, []int{0}) {
 		t.Errorf("got due %v and wake at %s, want the metric to be due", step.Due, step.WakeAt)
 	}
@@ -516,7 +516,7 @@ func TestReadyCondition(t *testing.T) {
 			var measured []Measured
 			for metric, script := range map[string]string{"a": test.a, "b": test.b} {
 				if script != "" {
-					measured = append(measured, Measured{metric, measurement(rune(script[0]), start())})
+					measured = append(measured, Measured{Metric: metric, Measurement: measurement(rune(script[0]), start())})
 				}
 			}
 			status = Record(spec, status, measured, start())
@@ -537,7 +537,7 @@ func TestReadyConditionKeepsItsTime(t *testing.T) {
 	var got []time.Duration
 	for i, letter := range "SEENSS" {
 		now := start().Add(time.Duration(i) * minute)
-		status = Record(spec, status, []Measured{{"rate", measurement(letter, now)}}, now)
+		status = Record(spec, status, []Measured{{Metric: "rate", Measurement: measurement(letter, now)}}, now)
 		got = append(got, status.Conditions[0].LastTransitionTime.Sub(start()))
 	}
 	want := []time.Duration{0, minute, minute, minute, 4 * minute, 4 * minute}

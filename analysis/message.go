@@ -11,8 +11,11 @@ import (
 )
 
 // metricMessage says in a few words, with numbers, where a metric is and why.
-func metricMessage(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
-	taken := withData(result)
+func metricMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResult) string {
+	metric, taken := spec.Metrics[index], withData(result)
+	if metric.Ratio != nil {
+		return ratioMessage(metric, result, ratios(spec))
+	}
 	switch result.Phase {
 	case v1alpha1.AnalysisFailed:
 		return fmt.Sprintf("%s in %d of %s, limit %d",

@@ -23,35 +23,46 @@ type Meter struct {
 
 // Measure takes one measurement of the metric with this index in the spec, for the moment now. Whatever goes wrong
 // becomes a measurement too, that says so.
-func (m Meter) Measure(ctx context.Context, spec v1alpha1.AnalysisRunSpec, index int, now time.Time) Measured {
+func (m Meter) Measure(
+	ctx context.Context, spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, index int, now time.Time,
+) Measured {
 	metric := spec.Metrics[index]
-	taken, err := m.measure(ctx, spec, metric, now)
+	taken, counted, err := m.measure(ctx, spec, metric, from(metric, status, index), now)
 	if err != nil {
 		taken = refused(below(fmt.Sprintf("spec.metrics[%d]", index), err))
 	}
 	taken.At = metav1.NewMicroTime(now)
-	return Measured{Metric: metric.Name, Measurement: taken}
+	return Measured{Metric: metric.Name, Measurement: taken, Counted: counted}
 }
 
-// measure takes a measurement with a figure, or says why there is none.
+// measure takes a measurement with a figure, or says why there is none. A batch begins at begin.
 func (m Meter) measure(
-	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, now time.Time,
-) (v1alpha1.Measurement, error) {
+	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, begin, now time.Time,
+) (v1alpha1.Measurement, *Counted, error) {
 	expanded, err := Expand(metric, valuesOf(spec.Args))
 	if err != nil {
-		return v1alpha1.Measurement{}, err
+		return v1alpha1.Measurement{}, nil, err
 	}
 	if err := m.Conditions.Check(expanded); err != nil {
-		return v1alpha1.Measurement{}, err
+		return v1alpha1.Measurement{}, nil, err
 	}
-	reading, err := m.Provider.Measure(ctx, Query{Source: expanded.Provider, At: now})
+	if expanded.Ratio != nil {
+		return m.count(ctx, expanded, begin, now)
+	}
+	taken, err := m.figure(ctx, expanded, now)
+	return taken, nil, err
+}
+
+// figure asks for one number and compares it with the conditions.
+func (m Meter) figure(ctx context.Context, metric v1alpha1.Metric, now time.Time) (v1alpha1.Measurement, error) {
+	reading, err := m.Provider.Measure(ctx, Query{Source: metric.Provider, At: now})
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
 	if absent := nothing(reading); absent != nil {
 		return v1alpha1.Measurement{}, absent
 	}
-	state, err := m.Conditions.Evaluate(expanded, reading.Value)
+	state, err := m.Conditions.Evaluate(metric, reading.Value)
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
@@ -83,7 +94,9 @@ func refused(err error) v1alpha1.Measurement {
 		reason = fault.Reason
 	}
 	state := v1alpha1.MeasurementError
-	if reason == v1alpha1.ReasonNoData {
+	switch reason {
+	case v1alpha1.ReasonNoData, v1alpha1.ReasonNoCanaryTraffic, v1alpha1.ReasonNoBaseline, v1alpha1.ReasonStale,
+		v1alpha1.ReasonPartial:
 		state = v1alpha1.MeasurementNoData
 	}
 	return v1alpha1.Measurement{State: state, Reason: reason, Message: clip(err.Error(), maxMessage)}

@@ -106,7 +106,7 @@ func TestMeasure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			meter := Meter{Provider: answering{reading: test.reading, err: test.err}, Conditions: newConditions(t, 4)}
 			spec := v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{test.metric}}
-			got := meter.Measure(t.Context(), spec, 0, start())
+			got := meter.Measure(t.Context(), spec, v1alpha1.AnalysisRunStatus{}, 0, start())
 			test.want.At = metav1.NewMicroTime(start())
 			if diff := cmp.Diff(Measured{Metric: "rate", Measurement: test.want}, got); diff != "" {
 				t.Errorf("measured (-want +got):\n%s", diff)
@@ -124,7 +124,7 @@ func TestMeasureAsks(t *testing.T) {
 		Metrics: []v1alpha1.Metric{metric("a", asking("up")), metric("b", asking(`up{job="{{args.x}}"}`))},
 	}
 	at := start().Add(time.Hour)
-	if got := meter.Measure(t.Context(), spec, 1, at); got.Metric != "b" {
+	if got := meter.Measure(t.Context(), spec, v1alpha1.AnalysisRunStatus{}, 1, at); got.Metric != "b" {
 		t.Errorf("measured %q, want b", got.Metric)
 	}
 	want := []Query{{
@@ -140,7 +140,7 @@ func TestMeasureAsksNothingInVain(t *testing.T) {
 	var asked []Query
 	meter := Meter{Provider: answering{asked: &asked}, Conditions: newConditions(t, 4)}
 	spec := v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{metric("a", asking("up"), failing("result >"))}}
-	got := meter.Measure(t.Context(), spec, 0, start()).Measurement
+	got := meter.Measure(t.Context(), spec, v1alpha1.AnalysisRunStatus{}, 0, start()).Measurement
 	if got.Reason != v1alpha1.ReasonConditionInvalid || !strings.HasPrefix(got.Message, "spec.metrics[0].failureCondition: ") {
 		t.Errorf("got %+v, want ConditionInvalid of spec.metrics[0].failureCondition", got)
 	}

@@ -38,6 +38,7 @@ const (
 	maxQuery     = 8192
 	maxCondition = 1024
 	maxAddress   = 512
+	maxSelector  = 2048
 )
 
 // Template is one AnalysisTemplate or ClusterAnalysisTemplate, as it was read.
@@ -291,6 +292,12 @@ func checkLengths(metric v1alpha1.Metric) error {
 			field, text string
 			limit       int
 		}{"provider.prometheus.address", p.Address, maxAddress})
+	}
+	for _, s := range selectors(metric.Ratio) {
+		texts = append(texts, struct {
+			field, text string
+			limit       int
+		}{s.field, *s.text, maxSelector})
 	}
 	for _, t := range texts {
 		if n := utf8.RuneCountInString(t.text); n > t.limit {

@@ -13,6 +13,8 @@ const (
 type Counts struct {
 	settings Settings
 	seen     Batch
+	over     float64 // the sums of Ratio
+	under    float64
 	batches  int
 	fail     harm
 	pass     harmless
@@ -36,6 +38,8 @@ func (c *Counts) Observe(b Batch) error {
 		return err
 	}
 	c.seen = c.seen.Plus(b)
+	over, under := weighed(b)
+	c.over, c.under = c.over+over, c.under+under
 	c.batches++
 	c.fail.observe(b, c.settings)
 	c.pass.observe(b, c.settings)
@@ -58,6 +62,9 @@ func (c *Counts) Pass() float64 { return c.pass.log }
 
 // Seen is the sum of all batches.
 func (c *Counts) Seen() Batch { return c.seen }
+
+// Ratio is that of all batches, as the function Ratio has it.
+func (c *Counts) Ratio() float64 { return c.over / c.under }
 
 // Batches is how many were observed.
 func (c *Counts) Batches() int { return c.batches }

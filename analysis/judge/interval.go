@@ -15,14 +15,19 @@ const (
 func Ratio(batches []Batch) float64 {
 	var over, under float64
 	for _, b := range batches {
-		c, s := b.Candidate.Total, b.Stable.Total
-		if c == 0 || s == 0 {
-			continue
-		}
-		over += b.Candidate.Bad * s / (c + s)
-		under += b.Stable.Bad * c / (c + s)
+		o, u := weighed(b)
+		over, under = over+o, under+u
 	}
 	return over / under
+}
+
+// weighed are the parts of a batch in the two sums of a ratio.
+func weighed(b Batch) (over, under float64) {
+	all := b.Candidate.Total + b.Stable.Total
+	if all == 0 {
+		return 0, 0
+	}
+	return b.Candidate.Bad * b.Stable.Total / all, b.Stable.Bad * b.Candidate.Total / all
 }
 
 // RatioInterval bounds the ratio of the candidate's rate to stable's: a confidence sequence, which one may look at after

@@ -8,7 +8,7 @@ import (
 )
 
 // memorySize is how many numbers a test remembers.
-const memorySize = effects + 2 + passes + 6
+const memorySize = effects + 2 + passes + 8
 
 // Memory is all that a test has seen, as text of some 600 characters. Together with the settings, which it does not hold,
 // Restore makes the same test of it.
@@ -26,7 +26,7 @@ func (c *Counts) numbers() []float64 {
 	all = append(all, c.fail.reserve, float64(c.fail.left))
 	all = append(all, c.pass.mass[:]...)
 	return append(all, float64(c.batches), c.seen.Candidate.Bad, c.seen.Candidate.Total, c.seen.Stable.Bad, c.seen.Stable.Total,
-		c.fail.log)
+		c.fail.log, c.over, c.under)
 }
 
 // Restore makes a test of settings and of what one with the same settings remembered. The error says that the text is no
@@ -54,5 +54,6 @@ func Restore(settings Settings, memory string) (*Counts, error) {
 	c.batches = int(rest[0])
 	c.seen = Batch{Candidate: Arm{Bad: rest[1], Total: rest[2]}, Stable: Arm{Bad: rest[3], Total: rest[4]}}
 	c.fail.log, c.pass.log = rest[5], logSum(math.Inf(-1), c.pass.mass[:])
+	c.over, c.under = rest[6], rest[7]
 	return c, nil
 }

@@ -100,10 +100,11 @@ func (s Settings) FailAt() float64 { return -math.Log(s.FalseAbort) }
 // PassAt is the logarithm of evidence at which a step passes early.
 func (s Settings) PassAt() float64 { return -math.Log(s.FalsePass) }
 
-// cap is by how much one batch may raise the logarithm of evidence.
+// cap is by how much one batch may raise the logarithm of evidence: a hair more than its part, so that rounding does not
+// ask for one batch more.
 func (s Settings) cap() float64 {
 	if s.Agreement <= 1 {
 		return math.Inf(1)
 	}
-	return s.FailAt() / float64(s.Agreement)
+	return s.FailAt() / float64(s.Agreement) * (1 + slack)
 }

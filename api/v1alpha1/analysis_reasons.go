@@ -16,6 +16,14 @@ const (
 	ReasonQueryInvalid = "QueryInvalid"
 	// ReasonAmbiguous: a query gives several numbers where one is needed.
 	ReasonAmbiguous = "Ambiguous"
+	// ReasonNoCanaryTraffic: the candidate has a share of the traffic, and served nothing in a batch.
+	ReasonNoCanaryTraffic = "NoCanaryTraffic"
+	// ReasonNoBaseline: stable served nothing in a batch, so that there is nothing to compare with.
+	ReasonNoBaseline = "NoBaseline"
+	// ReasonStale: the newest sample is too old for a batch to be whole.
+	ReasonStale = "Stale"
+	// ReasonPartial: the server warned that its answer is not whole.
+	ReasonPartial = "Partial"
 	// ReasonConditionInvalid: a success or failure condition does not compile.
 	ReasonConditionInvalid = "ConditionInvalid"
 	// ReasonArgumentInvalid: an argument has no value, or one that may not stand where it is used.

@@ -110,9 +110,12 @@ type Argument struct {
 	Value *string `json:"value,omitempty"`
 }
 
-// Metric is one figure, measured again and again.
+// Metric is one figure, measured again and again, or a comparison of what both versions serve.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\""
+// +kubebuilder:validation:XValidation:rule="has(self.ratio) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", or compare both versions with ratio"
+// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="ratio decides by itself: remove successCondition, failureCondition and failureLimit"
+// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || has(self.interval)",message="ratio counts requests again and again: write interval, such as \"15s\"",fieldPath=".interval"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider.prometheus) || has(self.ratio) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio has selectors in its place: write the one or the other"
 // +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count <= 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || (has(self.count) ? self.failureLimit < self.count : has(self.interval) || self.failureLimit == 0)",message="the metric could never fail: write a failureLimit less than count, which is 1 without count and interval",fieldPath=".failureLimit"
 type Metric struct {
@@ -159,6 +162,12 @@ type Metric struct {
 	// +kubebuilder:validation:MaxLength=1024
 	FailureCondition string `json:"failureCondition,omitempty"`
 
+	// Ratio compares the share of bad requests of both versions, in place of conditions. Each interval is a batch; the
+	// metric fails as soon as the batches together show that the candidate has more than is tolerated, and is
+	// inconclusive when count batches are too few to have shown it.
+	// +optional
+	Ratio *RatioMetric `json:"ratio,omitempty"`
+
 	// Provider says where the figure comes from.
 	// +required
 	Provider MetricProvider `json:"provider"`
@@ -181,11 +190,11 @@ type PrometheusMetric struct {
 	// +kubebuilder:validation:XValidation:rule="size(self) == 0 || self.matches('^(https?://[^ /?#]+|[{][{] *args[.])')",message="write the address of the server as a URL, such as \"http://prometheus.monitoring:9090\""
 	Address string `json:"address,omitempty"`
 
-	// Query in PromQL, with one number as its result: a scalar, or a vector with one element.
-	// +required
+	// Query in PromQL, with one number as its result: a scalar, or a vector with one element. Metrics with a ratio have none.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8192
-	Query string `json:"query"`
+	Query string `json:"query,omitempty"`
 
 	// Timeout of one query.
 	// +optional
@@ -369,6 +378,9 @@ type MetricResult struct {
 	// NextAt is when the next measurement is due.
 	// +optional
 	NextAt metav1.MicroTime `json:"nextAt,omitzero"`
+	// Comparison is what a ratio has come to.
+	// +optional
+	Comparison *Comparison `json:"comparison,omitempty"`
 	// Measurements are the last ten.
 	// +optional
 	// +kubebuilder:validation:MaxItems=10

@@ -76,7 +76,7 @@ func (r *runReconciler) measure(ctx context.Context, run *v1alpha1.AnalysisRun) 
 	for i, index := range step.Due {
 		group.Go(func() (err error) {
 			defer recovered(&err)
-			measured[i] = r.meter.Measure(ctx, run.Spec, index, now)
+			measured[i] = r.meter.Measure(ctx, run.Spec, step.Status, index, now)
 			return ctx.Err()
 		})
 	}
