@@ -24,12 +24,15 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
@@ -80,7 +83,10 @@ type sharedServer struct {
 var shared sharedServer
 
 // Main runs the tests of a binary, and then stops the API server if one of them started it. It returns the exit code.
+// What clients and controllers log is thrown away: a test says what it saw.
 func Main(m *testing.M) int {
+	ctrllog.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 	shared.inMain = true
 	code := m.Run()
 	if shared.server == nil {

@@ -9,9 +9,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/go-logr/logr"
-	ctrl "sigs.k8s.io/controller-runtime"
-
 	"github.com/sluice-dev/sluice/test/apiserver/env"
 	"github.com/sluice-dev/sluice/test/scenario"
 )
@@ -20,7 +17,6 @@ import (
 const atOnce = "12"
 
 func TestMain(m *testing.M) {
-	ctrl.SetLogger(logr.Discard())
 	if err := flag.Set("test.parallel", atOnce); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
