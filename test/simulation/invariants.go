@@ -63,7 +63,8 @@ func trafficInvariants() []Invariant {
 		{
 			Name: "FIELD", write: fields,
 			Sentence: "the controller writes the status of a Rollout, one label of a selector, weights of the two Services, sizes, and " +
-				"what it has made itself; every other byte is as it was, and a Deployment loses pods only for pods of ours that serve",
+				"what it has made itself; every other byte is as it was, a route of a template is as that says and none is ever deleted, and a " +
+				"Deployment loses pods only for pods of ours that serve",
 		},
 		{
 			Name: "CONTEST", write: contest,

@@ -99,7 +99,7 @@ func writesAgain(l *look) string {
 			n++
 		}
 	}
-	if routes := len(l.after.rollout.Spec.Traffic.GatewayAPI.Routes); n > mostRouteWrites*routes {
+	if routes := len(routesOf(l.after.rollout)); n > mostRouteWrites*routes {
 		return fmt.Sprintf("%d writes of routes within a minute", n)
 	}
 	return ""

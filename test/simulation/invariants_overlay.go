@@ -30,7 +30,7 @@ func overlayInvariants() []Invariant {
 		},
 		{
 			Name: "RESTORE", write: restores,
-			Sentence: "a route of which the standby Service has nothing is byte for byte what its owner wrote",
+			Sentence: "a route of which the standby Service has nothing is byte for byte what its owner wrote, or its template last said",
 		},
 	}
 }
@@ -196,6 +196,9 @@ func (c *checker) authored(change *Change) {
 
 func restores(l *look) string {
 	route, weight := l.routed()
+	if plain := madeOf(l.pass.Rollout, route, l.after.rollout.Spec.Services.StandbyName()); plain != nil {
+		l.world.checker.written[l.change.Key] = plain
+	}
 	if route == nil || weight != 0 || tracesOf(route, l.after.rollout.Spec.Services.StandbyName()).any() {
 		return ""
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
+	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 )
 
 const (
@@ -328,18 +330,45 @@ func rolloutFields(l *look) string {
 	return ""
 }
 
-// routeFields compares a route without the weights of its backends, the standby one, and what is laid over them.
+// routeFields compares a route without the weights of its backends, the standby one, and what is laid over them: with what it was,
+// or with the template that the Rollout has of it.
 func routeFields(l *look) string {
 	before, ok := l.change.Before.(*unstructured.Unstructured)
 	after, isRoute := l.change.After.(*unstructured.Unstructured)
-	if !ok || !isRoute {
-		return "a route was created or deleted"
+	if !isRoute {
+		return "a route was deleted"
 	}
 	standby := l.after.rollout.Spec.Services.StandbyName()
+	if madeOf(l.pass.Rollout, after, standby) != nil {
+		return ""
+	}
+	if !ok {
+		return "a route was made of nothing"
+	}
+	if metav1.IsControlledBy(before, l.after.rollout) && metav1.GetControllerOf(after) == nil {
+		after = copyOf(after)
+		after.SetOwnerReferences(before.GetOwnerReferences()) // it is given up
+	}
 	if !equality.Semantic.DeepEqual(withoutWeights(before, standby), withoutWeights(after, standby)) {
 		return "more than weights, the standby backend, generated rules and mirrors differs"
 	}
 	return ""
+}
+
+// madeOf is what a template of a Rollout says, of a route that is so, and the Rollout's own; nil for any other.
+func madeOf(rollout *v1alpha1.Rollout, route *unstructured.Unstructured, standby string) *unstructured.Unstructured {
+	if route == nil {
+		return nil
+	}
+	i := slices.IndexFunc(routesOf(rollout), func(ref trafficrouting.Route) bool { return ref.Template != nil && ref.Name == route.GetName() })
+	if i < 0 || !metav1.IsControlledBy(route, rollout) {
+		return nil
+	}
+	plain := gatewayapi.Plain(kindRoute(), routesOf(rollout)[i])
+	if !equality.Semantic.DeepEqual(withoutWeights(plain, standby)["spec"], withoutWeights(route, standby)["spec"]) {
+		return nil
+	}
+	return plain
 }
 
 func withoutWeights(route *unstructured.Unstructured, standby string) map[string]any {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 )
 
@@ -168,8 +169,13 @@ func splitOf(rollout *v1alpha1.Rollout) gatewayapi.Split {
 
 // namesRoute says whether a Rollout moves the traffic of a route.
 func namesRoute(rollout *v1alpha1.Rollout, name string) bool {
-	return rollout.Spec.UsesRoutes() && rollout.Spec.Services != nil &&
-		slices.ContainsFunc(rollout.Spec.Traffic.GatewayAPI.Routes, func(ref v1alpha1.RouteReference) bool { return ref.Name == name })
+	return rollout.Spec.Services != nil &&
+		slices.ContainsFunc(routesOf(rollout), func(ref trafficrouting.Route) bool { return ref.Name == name })
+}
+
+// routesOf are the routes that a Rollout names, and those that it makes.
+func routesOf(rollout *v1alpha1.Rollout) []trafficrouting.Route {
+	return trafficrouting.RoutesOf(rollout.Namespace, &rollout.Spec)
 }
 
 // hear tells the gateway of endpoints, later than the API has them.

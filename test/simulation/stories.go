@@ -1,6 +1,9 @@
 package simulation
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -166,7 +169,43 @@ func routedStories() []Story {
 			},
 		},
 		contestedMatch(),
+		{
+			Name: "a canary makes its route, whose template changes at a step", Objects: with(templated(), builder.Service(Namespace, "web", "web")),
+			Sparse: true,
+			Steps: []Step{
+				release(imageV2), traffic("another template", templated("shop.example.com")), steer(v1alpha1.ActionPromote), settled(),
+				release(imageV3), traffic("the first template", templated()), steer(v1alpha1.ActionAbort), settled(),
+			},
+		},
+		{
+			Name: "a route is taken over at a step, and given up at the next", Objects: with(routed(), network()...), Sparse: true,
+			Steps: []Step{
+				release(imageV2), traffic("a template", templated("shop.example.com")), steer(v1alpha1.ActionPromote),
+				traffic("no template", routed()), settled(),
+			},
+		},
 	}
+}
+
+// templated is a canary like routed that makes its route, with hosts.
+func templated(hosts ...gatewayv1.Hostname) *builder.RolloutBuilder {
+	route := builder.HTTPRoute("web", "gateway").Rule("/", "web").Template()
+	if len(hosts) > 0 {
+		host, err := json.Marshal(hosts)
+		if err != nil {
+			panic(err) // a list of texts can be written
+		}
+		route.Spec.Raw = []byte(strings.Replace(string(route.Spec.Raw), "{", fmt.Sprintf(`{"hostnames":%s,`, host), 1))
+	}
+	return routed().Templates(route)
+}
+
+// traffic gives the Rollout the traffic of another one.
+func traffic(name string, of *builder.RolloutBuilder) Step {
+	return Step{name, func(w *World) error {
+		w.Change(Web(), func(r *v1alpha1.Rollout) { r.Spec.Traffic = of.Obj().Spec.Traffic })
+		return nil
+	}}
 }
 
 // contestedMatch is a release whose generated rule somebody takes out.

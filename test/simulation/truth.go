@@ -143,9 +143,12 @@ func (w *World) weigh(t *truth) {
 		t.weight, t.programmed = 0, 0
 		return
 	}
-	for i, ref := range t.rollout.Spec.Traffic.GatewayAPI.Routes {
+	for i, ref := range routesOf(t.rollout) {
 		key := types.NamespacedName{Namespace: t.rollout.Namespace, Name: ref.Name}
 		weight, programmed := planner.WeightUnknown, w.env.programmed[key]
+		if ref.Template != nil {
+			weight = 0 // before it is made
+		}
 		if route := lookup[*unstructured.Unstructured](w.Server, kindRoute(), key); route != nil {
 			weight, _ = gatewayapi.Weight(route, splitOf(t.rollout))
 			traces := tracesOf(route, t.rollout.Spec.Services.StandbyName())
