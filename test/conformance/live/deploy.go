@@ -49,8 +49,8 @@ const (
 const (
 	// longest is when a load ends by itself.
 	longest = 30 * time.Minute
-	// rate of most loads, in requests per second, and sample how many of them are waited for each time.
-	rate, sample = 40, 200
+	// sample is how many requests of a load are waited for each time.
+	sample = 200
 )
 
 // deploy makes both versions, their Services and the routes, and waits until the versions serve.
@@ -140,7 +140,7 @@ func (t *trial) serve(ctx context.Context, deployments []*appsv1.Deployment) err
 func (t *trial) send(ctx context.Context) error {
 	settings := workload.Settings{Namespace: t.Namespace}
 	base := generator.Config{
-		Target: strings.TrimSuffix(t.Address, "/") + "/", Host: settings.Hostname(), Rate: rate, Protocol: generator.ProtocolHTTP1,
+		Target: strings.TrimSuffix(t.Address, "/") + "/", Host: settings.Hostname(), Rate: t.Rate, Protocol: generator.ProtocolHTTP1,
 		Timeout: 10 * time.Second, MaxInFlight: 1000, MaxDuration: longest,
 	}
 	fresh, http2, calls, header, query, long := base, base, base, base, base, base

@@ -26,6 +26,8 @@ const (
 	DefaultHold = 30 * time.Second
 	// DefaultSettle is what every gateway is given after its report, as by the controller.
 	DefaultSettle = 2 * time.Second
+	// DefaultRate is what each load sends, in requests per second.
+	DefaultRate = 40
 	// poll is how often the cluster is looked at, and patience for how long.
 	poll     = 250 * time.Millisecond
 	patience = 3 * time.Minute
@@ -50,6 +52,8 @@ type Options struct {
 	Hold time.Duration
 	// Settle is how long the Gateway is given after each report: at least what is known of its class. DefaultSettle when 0.
 	Settle time.Duration
+	// Rate is what each load but the long one sends, in requests per second; DefaultRate when it is 0.
+	Rate float64
 	// Clock tells the time.
 	Clock clock.Clock
 }
@@ -106,6 +110,7 @@ type promise struct {
 // Run tries a Gateway. The error says why the rest could not be tried; what has been is in the results all the same.
 func Run(ctx context.Context, o Options) (results []Result, err error) {
 	o.Hold, o.Settle = cmp.Or(o.Hold, DefaultHold), cmp.Or(o.Settle, DefaultSettle)
+	o.Rate = cmp.Or(o.Rate, DefaultRate)
 	t := &trial{Options: o, router: gatewayapi.New(o.Client, o.Client, o.Client.RESTMapper())}
 	defer func() { err = errors.Join(err, t.end(ctx)) }()
 	if err := t.begin(ctx); err != nil {
