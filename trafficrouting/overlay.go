@@ -21,7 +21,7 @@ func WeightsOnly(t Target) []Problem {
 		if !overlay.None() {
 			out = append(out, Problem{
 				Reason: v1alpha1.ReasonRouteUnusable, Field: overlay.Field,
-				Message: "this router shares requests by weight only: remove match and mirror from the step, or share traffic by gatewayAPI",
+				Message: "this router shares requests by weight only: remove match and mirror from the step, and sticky, or share traffic by gatewayAPI",
 			})
 		}
 	}

@@ -1,5 +1,11 @@
 package v1alpha1
 
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // RequestMatch picks requests: those for which everything holds that it names.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.path) || has(self.cookie) || (has(self.headers) && size(self.headers) > 0) || (has(self.queryParams) && size(self.queryParams) > 0)",message="an entry without conditions would send every request to the candidate: write path, headers, cookie or queryParams, or remove it"
@@ -104,4 +110,31 @@ type Mirror struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	Percent *int32 `json:"percent,omitempty"`
+}
+
+// Sticky keeps clients with the version that they were given to.
+type Sticky struct {
+	// Cookie is the name of the cookie that says to which version of which release a client was given. No other cookie of the
+	// application may have it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]+$`
+	Cookie string `json:"cookie"`
+
+	// MaxAge is how long a client keeps it. Defaults to 24h; write more when a release takes longer.
+	// +optional
+	// +sluice:validation:Duration:min="1m",max="8760h",example="24h"
+	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
+}
+
+// defaultMaxAge is how long a client keeps the cookie.
+const defaultMaxAge = 24 * time.Hour
+
+// MaxAgeOrDefault is how long a client keeps the cookie.
+func (s *Sticky) MaxAgeOrDefault() time.Duration {
+	if s.MaxAge == nil {
+		return defaultMaxAge
+	}
+	return s.MaxAge.Duration
 }

@@ -58,6 +58,7 @@ type RolloutList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.services)",message="traffic is shared between two Services: write services.active, the name of the Service that callers use",fieldPath=".services"
 // +kubebuilder:validation:XValidation:rule="!has(self.traffic) || has(self.strategy.canary) || has(self.strategy.blueGreen)",message="only canary and blueGreen move traffic by routes: remove traffic, or write one of these strategies",fieldPath=".traffic"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.replicas))",message="replicas of a step works with traffic only; without routes the share of traffic is the ratio of pods: remove replicas from the steps, or write traffic",fieldPath=".strategy.canary.steps"
+// +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.sticky)",message="only routes tell clients apart: remove sticky, or write traffic",fieldPath=".strategy.canary.sticky"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.match) && !has(s.mirror))",message="only routes tell requests apart: remove match and mirror from the steps, or write traffic",fieldPath=".strategy.canary.steps"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.minPodsPerReplicaSet)",message="without traffic, the share of a revision is its number of pods: remove minPodsPerReplicaSet, or write traffic",fieldPath=".strategy.canary.minPodsPerReplicaSet"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.scaleDownDelay)",message="without traffic, pods of a canary are replaced one by one and there is nothing to delay: remove scaleDownDelay, or write traffic",fieldPath=".strategy.canary.scaleDownDelay"
@@ -208,6 +209,7 @@ const (
 // CanaryStrategy moves traffic to the candidate in steps.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.analysis) || !has(self.analysis.startingStep) || self.analysis.startingStep < size(self.steps)",message="startingStep counts steps from 0: write a number less than the number of steps",fieldPath=".analysis.startingStep"
+// +kubebuilder:validation:XValidation:rule="!has(self.sticky) || self.steps.filter(s, has(s.weight)).map(s, double(s.weight)).isSorted()",message="with sticky the weights of steps must not fall, as clients of the candidate stay with it: write weights that rise, or remove sticky",fieldPath=".steps"
 type CanaryStrategy struct {
 	// MaxSurge is how many pods there may be above replicas, without routes. A number or a percentage, rounded up.
 	// +optional
@@ -234,6 +236,12 @@ type CanaryStrategy struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	MinPodsPerReplicaSet *int32 `json:"minPodsPerReplicaSet,omitempty"`
+
+	// Sticky keeps clients with the version that they were given to, by a cookie, so that weights share clients and not
+	// requests: one who has seen the candidate stays there as its weight grows. Only with routes of the kind HTTPRoute, and a
+	// gateway that can set a response header for one backend.
+	// +optional
+	Sticky *Sticky `json:"sticky,omitempty"`
 
 	// ScaleDownDelay is how long the pods of the old stable stay after the promotion; 0 means that they go at once.
 	// Defaults to 30s with routes; without routes pods are replaced one by one and there is nothing to delay.

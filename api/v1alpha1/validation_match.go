@@ -1,7 +1,9 @@
 package v1alpha1
 
 import (
+	"regexp"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -38,6 +40,45 @@ func validateRequest(m *RequestMatch, path *field.Path) field.ErrorList {
 			errs = append(errs, field.Duplicate(path.Child("headers").Index(i).Child("name"), h.Name))
 		}
 		seen[name] = true
+	}
+	return errs
+}
+
+// cookieName is what the schema lets a cookie be called.
+const cookieName = `^[A-Za-z0-9_-]{1,64}$`
+
+// Limits of how long a client keeps a cookie.
+const (
+	leastMaxAge = time.Minute
+	mostMaxAge  = 8760 * time.Hour
+)
+
+// validateSticky looks at what keeps clients with a version.
+func validateSticky(c *CanaryStrategy, path *field.Path) field.ErrorList {
+	if c.Sticky == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	sticky := path.Child("sticky")
+	if !regexp.MustCompile(cookieName).MatchString(c.Sticky.Cookie) {
+		errs = append(errs, field.Invalid(sticky.Child("cookie"), c.Sticky.Cookie,
+			"write the name of a cookie of at most 64 letters, digits, - and _, such as web-cohort"))
+	}
+	if age := c.Sticky.MaxAgeOrDefault(); age < leastMaxAge || age > mostMaxAge {
+		errs = append(errs, field.Invalid(sticky.Child("maxAge"), age.String(), `write a duration such as "24h", at least "1m" and at most "8760h"`))
+	}
+	before := int32(0)
+	for i := range c.Steps {
+		if c.Steps[i].Weight == nil {
+			continue
+		}
+		weight, err := ParseWeight(*c.Steps[i].Weight)
+		if err == nil && weight < before {
+			errs = append(errs, field.Forbidden(path.Child("steps"), "with sticky the weights of steps must not fall, as clients of the "+
+				"candidate stay with it: write weights that rise, or remove sticky"))
+			break
+		}
+		before = max(before, weight)
 	}
 	return errs
 }

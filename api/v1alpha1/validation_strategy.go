@@ -61,6 +61,7 @@ func validateCanary(c *CanaryStrategy, routes bool, path *field.Path) field.Erro
 	for i := range c.Steps {
 		errs = append(errs, validateStep(&c.Steps[i], steps.Index(i))...)
 	}
+	errs = append(errs, validateSticky(c, path)...)
 	if c.Analysis == nil {
 		return errs
 	}
@@ -90,6 +91,9 @@ func validateWithoutRoutes(c *CanaryStrategy, path *field.Path) field.ErrorList 
 	if slices.ContainsFunc(c.Steps, func(s CanaryStep) bool { return s.Match != nil || s.Mirror != nil }) {
 		errs = append(errs, field.Forbidden(path.Child("steps"), "only routes tell requests apart: remove match and mirror from "+
 			"the steps, or write traffic"))
+	}
+	if c.Sticky != nil {
+		errs = append(errs, field.Forbidden(path.Child("sticky"), "only routes tell clients apart: remove sticky, or write traffic"))
 	}
 	return errs
 }

@@ -106,7 +106,7 @@ func (r *Reconciler) setWeight(ctx context.Context, w *world, a planner.SetWeigh
 			return err
 		}
 	}
-	return w.router.Apply(ctx, w.target, trafficrouting.Wanted{Weight: a.Tenths, Overlay: w.snapshot.Spec.Overlay(a.Overlay)})
+	return w.router.Apply(ctx, w.target, trafficrouting.Wanted{Weight: a.Tenths, Overlay: w.snapshot.Spec.Overlay(a.Overlay).Of(w.release())})
 }
 
 // detachStandby takes the standby Service out of every route.

@@ -34,6 +34,9 @@ func (r *Reconciler) observeRoutes(ctx context.Context, w *world) error {
 	}
 	owner := ownerOf(w.rollout)
 	w.target.Owner = &owner
+	for i, overlay := range w.target.Overlays {
+		w.target.Overlays[i] = overlay.Of(w.release())
+	}
 	w.recallRoutes()
 	if seen, err := r.seeRoutes(ctx, w); err != nil || !seen {
 		w.router = nil
@@ -121,6 +124,12 @@ func settleTime(traffic *v1alpha1.Traffic, given, known time.Duration) time.Dura
 		return given
 	}
 	return max(given, known)
+}
+
+// release names the release under way in cookies of its clients: a revision and its attempt.
+func (w *world) release() string {
+	state := w.snapshot.State
+	return fmt.Sprintf("%s.%d", state.Candidate, state.Attempt)
 }
 
 // overlay is which of the overlays that routes have exactly is to be told of: several may come to the same. It is the one

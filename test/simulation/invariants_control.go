@@ -232,9 +232,14 @@ func truthAtRest(w *World, _ *subject, t *truth) string {
 	if there := [3]int32{created, ready, t.sets[t.target].created}; counted != there {
 		return fmt.Sprintf("the status counts %v pods, ready ones and updated ones; there are %v", counted, there)
 	}
-	if (status.Overlay != "") != t.laid {
-		return fmt.Sprintf("the status says %q of what is laid over the weight; that something is there is %v", status.Overlay, t.laid)
+	if detail := overlayAtRest(status, t); detail != "" {
+		return detail
 	}
+	return weightAtRest(status, t)
+}
+
+// weightAtRest says what is wrong with what the status says of the weight.
+func weightAtRest(status v1alpha1.RolloutStatus, t *truth) string {
 	if t.spec.Mode != planner.Routed || t.weight == planner.WeightUnknown || status.Weight == "" {
 		return ""
 	}

@@ -36,14 +36,18 @@ func overlayInvariants() []Invariant {
 }
 
 // traces are what a route has of overlays.
-type traces struct{ rules, mirrors int }
+type traces struct{ rules, mirrors, cookies int }
 
-func (t traces) any() bool { return t.rules+t.mirrors > 0 }
+func (t traces) any() bool { return t.rules+t.mirrors+t.cookies > 0 }
 
 // tracesOf finds what is laid over the weights of a route for a standby Service.
 func tracesOf(route *unstructured.Unstructured, standby string) traces {
 	var out traces
 	rules, _, _ := unstructured.NestedSlice(route.Object, "spec", "rules")
+	for _, ref := range backendsOf(route) {
+		filters, _ := ref["filters"].([]any)
+		out.cookies += len(slices.DeleteFunc(slices.Clone(filters), func(f any) bool { return !setsCookie(f) }))
+	}
 	for _, item := range rules {
 		if generatedFor(standby, item) {
 			out.rules++
@@ -67,11 +71,26 @@ func generatedFor(standby string, item any) bool {
 	return strings.HasPrefix(name, "sluice-"+standby+"-")
 }
 
+// setsCookie says whether a filter gives answers a cookie.
+func setsCookie(filter any) bool { return strings.Contains(fmt.Sprint(filter), "Set-Cookie") }
+
 // mirrorsTo says whether a filter copies requests to a Service.
 func mirrorsTo(service string, filter any) bool {
 	fields, _ := filter.(map[string]any)
 	name, _, _ := unstructured.NestedString(fields, "requestMirror", "backendRef", "name")
 	return name == service
+}
+
+// withoutCookie takes what sets a cookie out of a backend.
+func withoutCookie(ref map[string]any) {
+	filters, ok := ref["filters"].([]any)
+	if !ok {
+		return
+	}
+	filters = slices.DeleteFunc(filters, setsCookie)
+	if ref["filters"] = filters; len(filters) == 0 {
+		delete(ref, "filters")
+	}
 }
 
 // withoutMirror takes the mirror out of a rule.
@@ -120,8 +139,12 @@ func (l *look) asked(route *unstructured.Unstructured, weight int32) bool {
 	if err != nil {
 		return false
 	}
+	st := l.before.rollout.Status.State
+	for i, overlay := range spec.Overlays {
+		spec.Overlays[i] = overlay.Of(fmt.Sprintf("%s.%d", st.Candidate, st.Attempt))
+	}
 	fits, err := gatewayapi.Laid(route, splitOf(l.after.rollout), spec.Overlays)
-	at := l.before.rollout.Status.State.Step
+	at := st.Step
 	return err == nil && slices.ContainsFunc(spec.Steps, func(step planner.Step) bool {
 		i := int32(slices.IndexFunc(spec.Steps, func(s planner.Step) bool { return s.Weight == step.Weight && s.Overlay == step.Overlay }))
 		near := i == 0 || i == at || i == at+1 || int(at) >= len(spec.Steps)
@@ -210,4 +233,12 @@ func restores(l *look) string {
 		return fmt.Sprintf("its spec is %v, and its owner wrote %v", route.Object["spec"], origin.Object["spec"])
 	}
 	return ""
+}
+
+// overlayAtRest says what is wrong with what the status says of overlays.
+func overlayAtRest(status v1alpha1.RolloutStatus, t *truth) string {
+	if (status.Overlay != "") == t.laid {
+		return ""
+	}
+	return fmt.Sprintf("the status says %q of what is laid over the weight; that something is there is %v", status.Overlay, t.laid)
 }

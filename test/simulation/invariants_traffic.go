@@ -390,6 +390,7 @@ func withoutWeights(route *unstructured.Unstructured, standby string) map[string
 				continue
 			}
 			delete(ref, "weight")
+			withoutCookie(ref)
 			kept = append(kept, ref)
 		}
 		rule["backendRefs"] = kept

@@ -168,7 +168,7 @@ func routedStories() []Story {
 				settled(),
 			},
 		},
-		contestedMatch(),
+		contestedMatch(), keptClients(),
 		{
 			Name: "a canary makes its route, whose template changes at a step", Objects: with(templated(), builder.Service(Namespace, "web", "web")),
 			Sparse: true,
@@ -206,6 +206,19 @@ func traffic(name string, of *builder.RolloutBuilder) Step {
 		w.Change(Web(), func(r *v1alpha1.Rollout) { r.Spec.Traffic = of.Obj().Spec.Traffic })
 		return nil
 	}}
+}
+
+// keptClients is a release of which clients keep a cookie, promoted, then one that is aborted, tried again and returned from.
+func keptClients() Story {
+	return Story{
+		Name: "a canary whose clients keep a cookie", Objects: with(routed().With(func(r *v1alpha1.Rollout) {
+			r.Spec.Strategy.Canary.Sticky = &v1alpha1.Sticky{Cookie: "web-cohort"}
+		}), network()...), Sparse: true,
+		Steps: []Step{
+			release(imageV2), steer(v1alpha1.ActionPromote), settled(), release(imageV3), steer(v1alpha1.ActionAbort),
+			steer(v1alpha1.ActionRetry), release(imageV2), settled(),
+		},
+	}
 }
 
 // contestedMatch is a release whose generated rule somebody takes out.

@@ -31,15 +31,35 @@ func (c class) unsupported(all []v1alpha1.Overlay) error {
 		return nil
 	}
 	for _, overlay := range all {
-		for _, need := range needs(overlay) {
-			has := func(f gatewayv1.SupportedFeature) bool { return string(f.Name) == string(need) }
-			if !slices.ContainsFunc(c.features, has) {
-				return unusable("cannot have what %s asks for: GatewayClass %s of %s does not support %s: remove it from the step, or use "+
-					"another gateway", overlay.Field, c.name, c.parent, need)
-			}
+		if need := c.lacks(needs(overlay)); need != "" {
+			return unusable("cannot have what %s asks for: GatewayClass %s of %s does not support %s: remove it from the step, or use "+
+				"another gateway", overlay.Field, c.name, c.parent, need)
+		}
+		if need := c.lacks(needsOfCohorts(overlay)); need != "" {
+			return unusable("cannot keep clients with a version: GatewayClass %s of %s does not support %s, and so cannot set a cookie that "+
+				"says which backend has answered: remove sticky, or use another gateway", c.name, c.parent, need)
 		}
 	}
 	return nil
+}
+
+// lacks is the first feature that a class does not have.
+func (c class) lacks(needed []features.FeatureName) features.FeatureName {
+	for _, need := range needed {
+		if !slices.ContainsFunc(c.features, func(f gatewayv1.SupportedFeature) bool { return string(f.Name) == string(need) }) {
+			return need
+		}
+	}
+	return ""
+}
+
+// needsOfCohorts are the features that it takes to keep clients with a version. There is no name for headers of answers of one
+// backend: what does not even have those of requests does not have them.
+func needsOfCohorts(o v1alpha1.Overlay) []features.FeatureName {
+	if o.Cohorts == nil {
+		return nil
+	}
+	return []features.FeatureName{features.SupportHTTPRouteResponseHeaderModification, features.SupportHTTPRouteBackendRequestHeaderModification}
 }
 
 // needs are the features that an overlay needs beyond what every gateway has.

@@ -51,3 +51,26 @@ func TestWhatAClassCannotDoIsToldBefore(t *testing.T) {
 		})
 	}
 }
+
+// The features are those that Traefik 3.6 reports, as far as they are about headers.
+func TestClientsAreKeptOnlyWhereAGatewayCan(t *testing.T) {
+	sticky := []v1alpha1.Overlay{{}, {Cohorts: &v1alpha1.Cohorts{Cookie: "web-cohort", Weight: 100}}}
+	for want, names := range map[string][]gatewayv1.FeatureName{
+		"": {"HTTPRoute", "HTTPRouteResponseHeaderModification", "HTTPRouteBackendRequestHeaderModification"},
+		"cannot keep clients with a version: GatewayClass edge of Gateway shop/public does not support " +
+			"HTTPRouteBackendRequestHeaderModification, and so cannot set a cookie that says which backend has answered: remove sticky, " +
+			"or use another gateway": {"HTTPRoute", "HTTPRouteResponseHeaderModification"},
+	} {
+		c := class{name: "edge", parent: parent{group: gatewayv1.GroupName, kind: gatewayKind, namespace: "shop", name: "public"}}
+		for _, name := range names {
+			c.features = append(c.features, gatewayv1.SupportedFeature{Name: name})
+		}
+		got := ""
+		if err := c.unsupported(sticky); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

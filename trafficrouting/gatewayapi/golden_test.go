@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { golden.Main(m) }
 
 // TestGolden renders testdata/*/in.yaml with the weight that its comment asks for and what the step beside it, if there is
-// one, lays over it, for the Services web and web-standby, and compares the route with want.yaml. The first line of want.yaml says what was done.
+// one, and cohorts.yaml lay over it, for the Services web and web-standby, and compares the route with want.yaml. The first line of want.yaml says what was done.
 func TestGolden(t *testing.T) {
 	golden.Inputs(t, func(t *testing.T, file string) string {
 		t.Helper()
@@ -35,6 +35,12 @@ func readGolden(t *testing.T, file string) (*unstructured.Unstructured, Split) {
 	split.Weight, _ = render.Weight(t, text)
 	if step, err := os.ReadFile(filepath.Join(filepath.Dir(file), "step.yaml")); err == nil {
 		split.Overlay = overlayOf(t, string(step))
+	}
+	if text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cohorts.yaml")); err == nil {
+		split.Overlay.Field, split.Overlay.Cohorts = "spec.strategy.canary.steps[1]", &v1alpha1.Cohorts{}
+		if err := yaml.UnmarshalStrict(text, split.Overlay.Cohorts); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return render.Parse(t, text), split
 }

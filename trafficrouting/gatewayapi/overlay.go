@@ -63,17 +63,26 @@ func (s Split) lay(route *unstructured.Unstructured, managed []*rule) (changed b
 // None says whether the Split has no overlay.
 func (s Split) None() bool { return s.Overlay.None() }
 
-// generate makes a rule for each managed one that has requests which match; nil for one that has none.
-func (s Split) generate(kind string, managed []*rule) ([]map[string]any, error) {
-	out := make([]map[string]any, len(managed))
+// generate makes rules for each managed one that has requests which match, or clients with a cookie; none for one that has
+// none.
+func (s Split) generate(kind string, managed []*rule) ([][]map[string]any, error) {
+	out := make([][]map[string]any, len(managed))
 	for i, r := range managed {
 		matches, err := s.matches(kind, r)
 		if err != nil {
 			return nil, err
 		}
+		name := fmt.Sprintf("%s%d", s.prefix(), i)
 		if len(matches) > 0 {
-			out[i] = s.generated(r, fmt.Sprintf("%s%d", s.prefix(), i), matches)
+			made := s.generated(r, name, matches)
+			made["backendRefs"] = r.Standbys()
+			out[i] = append(out[i], made)
 		}
+		cohorts, err := s.cohortRules(kind, r, name)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = append(out[i], cohorts...)
 	}
 	return out, nil
 }
@@ -81,12 +90,11 @@ func (s Split) generate(kind string, managed []*rule) ([]map[string]any, error) 
 // prefix is how the names of generated rules begin.
 func (s Split) prefix() string { return generatedPrefix + s.Standby + "-" }
 
-// generated is a copy of a managed rule, with its filters, timeouts and whatever else it has, for the requests that match:
-// all of its pools go to the standby Service, and its other backends have none of them.
+// generated is a copy of a managed rule, with its filters, timeouts and whatever else it has, for the requests that match.
+// Of those of a match all of its pools go to the standby Service, and its other backends have none of them.
 func (s Split) generated(r *rule, name string, matches []any) map[string]any {
 	out := runtime.DeepCopyJSON(r.fields)
 	out["name"], out["matches"] = name, matches
-	out["backendRefs"] = r.Standbys()
 	if filters, ok := out["filters"].([]any); ok {
 		setFilters(out, slices.DeleteFunc(filters, func(f any) bool { return r.services.mirrors(f) }))
 	}
@@ -101,15 +109,17 @@ func (s Split) generated(r *rule, name string, matches []any) map[string]any {
 
 // insert puts generated rules right before those that they are copies of, so that they win where the API leaves it to the
 // order, and takes out those that were there.
-func insert(list []any, ours services, managed []*rule, wanted []map[string]any) []any {
+func insert(list []any, ours services, managed []*rule, wanted [][]map[string]any) []any {
 	out := make([]any, 0, len(list)+len(wanted))
 	for _, item := range list {
 		if ours.generated(item) {
 			continue
 		}
 		for i, r := range managed {
-			if wanted[i] != nil && sameObject(item, r.fields) {
-				out = append(out, wanted[i])
+			for _, made := range wanted[i] {
+				if sameObject(item, r.fields) {
+					out = append(out, made)
+				}
 			}
 		}
 		out = append(out, item)
@@ -189,15 +199,19 @@ func (s services) reserved(managed []*rule) error {
 func (s services) named(rule map[string]any) bool {
 	name, _ := rule["name"].(string)
 	number, ok := strings.CutPrefix(name, generatedPrefix+s.standby+"-")
-	return ok && regexp.MustCompile(`^[0-9]+$`).MatchString(number)
+	return ok && regexp.MustCompile(`^[0-9]+(-candidate|-stable|-after-[0-9]+)?$`).MatchString(number)
 }
 
 // generated says whether a rule is one that was made for the standby Service: by its name, and by its backends, all of
-// which are the two Services, and one at least the standby. A rule of the user's that only has such a name is not.
+// which are the two Services, and one at least the standby; or by its name and a condition on our cookie. A rule of the user's
+// that only has such a name is not.
 func (s services) generated(item any) bool {
 	fields, _ := item.(map[string]any)
 	if !s.named(fields) {
 		return false
+	}
+	if ofCohort(fields) {
+		return true
 	}
 	refs, _ := fields["backendRefs"].([]any)
 	found := false
@@ -218,7 +232,11 @@ func (s services) laidOn(route *unstructured.Unstructured, managed []*rule) bool
 	}
 	return slices.ContainsFunc(managed, func(r *rule) bool {
 		filters, _ := r.fields["filters"].([]any)
-		return slices.ContainsFunc(filters, s.mirrors)
+		refs, _ := r.fields["backendRefs"].([]any)
+		return slices.ContainsFunc(filters, s.mirrors) || slices.ContainsFunc(refs, func(item any) bool {
+			ref, _ := item.(map[string]any)
+			return hasCookie(ref)
+		})
 	})
 }
 
@@ -226,8 +244,9 @@ func (s services) laidOn(route *unstructured.Unstructured, managed []*rule) bool
 func (s Split) strip(route *unstructured.Unstructured) bool {
 	list := ruleItems(route)
 	kept := slices.DeleteFunc(slices.Clone(list), s.services(route).generated)
+	marked, err := s.markAll(route, nil)
 	if len(kept) == len(list) {
-		return false
+		return marked && err == nil
 	}
 	setRules(route, kept)
 	return true
@@ -258,6 +277,11 @@ func Laid(route *unstructured.Unstructured, s Split, all []v1alpha1.Overlay) (fi
 			return nil, nil //nolint:nilerr // Weight tells of a route that cannot be read
 		}
 		changed, refusal := s.lay(trial, managed)
+		if refusal == nil {
+			var marked bool
+			marked, refusal = s.markAll(trial, managed)
+			changed = changed || marked
+		}
 		switch {
 		case refusal != nil && err == nil:
 			err = unusable("cannot have what %s asks for: %v", overlay.Field, refusal)

@@ -19,6 +19,11 @@ func (s Split) matches(kind string, r *rule) ([]any, error) {
 	if err := s.tellApart(kind); err != nil {
 		return nil, err
 	}
+	return s.matching(kind, r, s.unlessCookie(s.Overlay.Match))
+}
+
+// matching are the matches of a managed rule with the conditions of entries.
+func (s Split) matching(kind string, r *rule, entries []v1alpha1.RequestMatch) ([]any, error) {
 	sources, _ := r.fields["matches"].([]any)
 	if len(sources) == 0 {
 		sources = []any{map[string]any{}}
@@ -29,7 +34,7 @@ func (s Split) matches(kind string, r *rule) ([]any, error) {
 		if !ok {
 			return nil, unusable("%s.matches has an entry that is not an object: write a match", r.path)
 		}
-		for _, entry := range s.Overlay.Match {
+		for _, entry := range entries {
 			match, common, err := combine(kind, source, entry)
 			if err != nil {
 				return nil, unusable("%s: %v", r.path, err)
@@ -48,8 +53,11 @@ func (s Split) tellApart(kind string) error {
 		return nil
 	}
 	if kind != v1alpha1.RouteKindGRPC {
-		return unusable("a %s sees connections and not requests: remove match and mirror from the steps, or name HTTPRoutes and "+
-			"GRPCRoutes only", kind)
+		return unusable("a %s sees connections and not requests: remove match and mirror from the steps, and sticky, or name "+
+			"HTTPRoutes and GRPCRoutes only", kind)
+	}
+	if s.Overlay.Cohorts != nil {
+		return unusable("callers of gRPC keep no cookies: remove sticky, or name HTTPRoutes only")
 	}
 	for _, m := range s.Overlay.Match {
 		if m.Path != nil || m.Cookie != nil || len(m.QueryParams) > 0 {
@@ -155,7 +163,7 @@ func within(narrow, wide v1alpha1.PathMatch) bool {
 }
 
 // distinct says whether generated rules can be told from all others of a route, by their names and by what they match.
-func (s Split) distinct(route *unstructured.Unstructured, managed []*rule, wanted []map[string]any) error {
+func (s Split) distinct(route *unstructured.Unstructured, managed []*rule, wanted [][]map[string]any) error {
 	if s.nothing() {
 		return nil
 	}
@@ -171,7 +179,7 @@ func (s Split) distinct(route *unstructured.Unstructured, managed []*rule, wante
 			return unusable("spec.rules[%d] is called %s, as rules for matched requests are, and is none: give it another name", i, name)
 		}
 		matches, _ := fields["matches"].([]any)
-		for _, w := range wanted {
+		for _, w := range slices.Concat(wanted...) {
 			if shared(route.GetKind(), matches, w) {
 				return unusable("spec.rules[%d] matches the same requests already: write a condition in match that no rule has", i)
 			}

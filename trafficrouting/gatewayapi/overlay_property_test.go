@@ -3,7 +3,9 @@ package gatewayapi
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -160,9 +162,26 @@ func addExtras(random *rand.Rand, rule map[string]any) {
 	}
 }
 
+func randomCohorts(random *rand.Rand) *v1alpha1.Cohorts {
+	out := &v1alpha1.Cohorts{
+		Cookie: []string{"web-cohort", "other"}[random.IntN(2)], MaxAge: time.Hour, Release: []string{"aaaa.1", "bbbb.2"}[random.IntN(2)],
+		Weight: 1 + random.Int32N(v1alpha1.MaxWeight-1),
+	}
+	for range random.IntN(3) {
+		earlier := 1 + random.Int32N(out.Weight)
+		if earlier < out.Weight && !slices.Contains(out.Earlier, earlier) {
+			out.Earlier = append(out.Earlier, earlier)
+		}
+	}
+	return out
+}
+
 // randomOverlay is none as often as not much.
 func randomOverlay(random *rand.Rand) v1alpha1.Overlay {
 	out := v1alpha1.Overlay{Field: "spec.strategy.canary.steps[0]", Mirror: []int32{0, 0, 10, 100}[random.IntN(4)]}
+	if random.IntN(3) == 0 {
+		out.Cohorts = randomCohorts(random)
+	}
 	for range random.IntN(4) {
 		var m v1alpha1.RequestMatch
 		value := []string{"yes", "no", "1"}[random.IntN(3)]

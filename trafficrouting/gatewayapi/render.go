@@ -50,16 +50,29 @@ func Render(route *unstructured.Unstructured, s Split) (desired *unstructured.Un
 	if changed, err = s.lay(desired, rules); err != nil {
 		return nil, false, err
 	}
+	shared, err := s.share(rules)
+	if err != nil {
+		return nil, false, err
+	}
+	marked, err := s.markAll(desired, rules)
+	if err != nil {
+		return nil, false, err
+	}
+	return desired, changed || shared || marked, nil
+}
+
+// share gives rules the weight, and says whether one of them had another.
+func (s Split) share(rules []*rule) (changed bool, err error) {
 	for _, r := range rules {
 		refs, differs, err := r.Share(s.Weight)
 		if err != nil {
-			return nil, false, err
+			return false, err
 		}
 		if differs {
 			r.fields["backendRefs"], changed = refs, true
 		}
 	}
-	return desired, changed, nil
+	return changed, nil
 }
 
 // nothing says whether the standby Service is to have no requests at all.

@@ -158,7 +158,7 @@ func (s services) backend(path string, item any) (share.Backend, error) {
 	if !found {
 		weight = 1
 	}
-	return share.Backend{Fields: ref, Role: s.role(ref), Port: ref["port"], Weight: weight}, nil
+	return share.Backend{Fields: withoutCookie(ref), Role: s.role(ref), Port: ref["port"], Weight: weight}, nil
 }
 
 // role says whose backend a backendRef is.

@@ -58,3 +58,33 @@ func (l *List) Restorable() bool {
 	}
 	return true
 }
+
+// At returns new entries with the standby's share of every pool, in tenths of a percent from 0 to 1000, whatever share the
+// standby has of the list now: the same ones for the same share. At 0 there is none of the standby Service. The error is that
+// of Render.
+func (l *List) At(share int32) ([]any, error) {
+	lowest := l.weights().lowestTerms()
+	backends := make([]Backend, len(l.backends))
+	for i, b := range l.backends {
+		b.Fields = runtime.DeepCopyJSON(b.Fields)
+		backends[i] = b
+	}
+	set := func(i int, weight int64) { backends[i].Weight, backends[i].Fields["weight"] = weight, weight }
+	for i, other := range l.others {
+		set(other, lowest.others[i])
+	}
+	for i, b := range backends {
+		if b.Role == Standby {
+			set(i, 0)
+		}
+	}
+	for i, p := range l.pools {
+		set(p.active, lowest.pools[i])
+	}
+	copied := NewList(l.path, l.form, backends)
+	entries, err := copied.Render(share)
+	if err == nil && share == 0 {
+		entries, _ = copied.Without()
+	}
+	return entries, err
+}
