@@ -6,8 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -54,5 +57,15 @@ func TestWhatNeedNotBeThereIsNotAskedForAllTheTime(t *testing.T) {
 	served = true
 	if waited, err := watches.try(t.Context(), kind, now.Add(routesRetry)); waited != 0 || err != nil {
 		t.Errorf("waited %s, error %v, want neither once it is served", waited, err)
+	}
+}
+
+func TestAClassWakesRolloutsThatShareRoutes(t *testing.T) {
+	h := newHarness(t, append(network(), routed().Obj())...)
+	class := newLoose(schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GatewayClass"})
+	class.SetName("edge")
+	want := []reconcile.Request{requestFor(client.ObjectKey{Namespace: namespace, Name: "web"})}
+	if diff := cmp.Diff(want, h.r.namingRoute("GatewayClass")(t.Context(), class)); diff != "" {
+		t.Errorf("woken by a GatewayClass (-want +got):\n%s", diff)
 	}
 }
