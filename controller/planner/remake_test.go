@@ -49,7 +49,8 @@ func TestARouteIsPutRightWithTheShareThatItHas(t *testing.T) {
 		"or nothing is to": {rest(func(s *Snapshot) {
 			s.Active.Endpoints, s.Spec.Replicas, s.Revisions[0] = nil, 0, Revision{Hash: "v1", Number: 1}
 		}), "set the weight of standby to 0%"},
-		"not of another Rollout": {rest(func(s *Snapshot) { s.Active.Found = false }), ""},
+		"not with the first pods of all": {with(inStage(v1alpha1.StageInitial), func(s *Snapshot) { s.Route = Route{Accepted: true, Stale: true} }), "scale v2 to 4 pods; scale v1 to 3 pods"},
+		"not of another Rollout":         {rest(func(s *Snapshot) { s.Active.Found = false }), ""},
 	})
 }
 

@@ -297,9 +297,10 @@ func TestATemplateThatIsRefused(t *testing.T) {
 	h.edit(func(r *v1alpha1.Rollout) { r.Spec.Traffic = templated(withRule).Obj().Spec.Traffic })
 	h.command(v1alpha1.ActionAbort, h.rollout().Status.State.Candidate, "1")
 	for range 3 {
+		refusing = true // the first write of each pass, which has the template
 		h.mustPass()
 	}
-	if refusing || h.weight() != 0 {
+	if h.weight() != 0 {
 		t.Errorf("weight %d after the abort", h.weight())
 	}
 }
