@@ -93,18 +93,10 @@ func begin(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus, no
 		results = append(results, v1alpha1.MetricResult{
 			Name:   metric.Name,
 			Phase:  v1alpha1.AnalysisPending,
-			NextAt: moment(status.StartedAt.Add(firstAfter(metric))),
+			NextAt: moment(status.StartedAt.Add(metric.FirstAfter())),
 		})
 	}
 	status.Metrics = results
-}
-
-// firstAfter is how long after the start a metric is measured first: after its delay, or once the first batch is whole.
-func firstAfter(metric v1alpha1.Metric) time.Duration {
-	if metric.Ratio != nil {
-		return duration(metric.InitialDelay) + interval(metric) + lag
-	}
-	return duration(metric.InitialDelay)
 }
 
 // schedule lists what is due at now, or says when something will be.

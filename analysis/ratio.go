@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// lag is how long after a moment its samples are taken to be there: two scrapes of 15 s each. Without it, the last
-	// scrapes of a batch would be missing for some pods and not for others.
-	lag = 30 * time.Second
 	// usualScrape is taken for the time between two samples where it cannot be told, or is less.
 	usualScrape = 15 * time.Second
 	// passOverFail is by how many times what passes may exceed what fails: with the defaults, a quarter more fails and
@@ -136,7 +133,7 @@ func (m Meter) count(
 			Reason: v1alpha1.ReasonQueryInvalid, Field: "provider", Message: "it cannot count requests; use provider.prometheus",
 		}
 	}
-	end := now.Add(-lag).Truncate(time.Second)
+	end := now.Add(-v1alpha1.RatioLag).Truncate(time.Second)
 	if !end.After(begin) {
 		return v1alpha1.Measurement{}, nil, &Fault{
 			Reason: v1alpha1.ReasonNoData, Field: "ratio", Message: "the batch has no length yet, as the clock was put back; it waits",
@@ -304,7 +301,7 @@ func ratioMessage(metric v1alpha1.Metric, result v1alpha1.MetricResult, sharing 
 	case c == nil && result.Phase == v1alpha1.AnalysisStopped:
 		return "stopped before anything was counted" + tally(result)
 	case c == nil:
-		return fmt.Sprintf("the first batch is counted %s after the start", duration(metric.InitialDelay)+interval(metric)+lag)
+		return fmt.Sprintf("the first batch is counted %s after the start", metric.FirstAfter())
 	}
 	text := fmt.Sprintf("%s%s; evidence of harm %s, fails at %s", factor(*c), served(seenOf(*c)), c.Evidence, c.Limit)
 	switch result.Phase {

@@ -1,13 +1,17 @@
 package judge
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// quantile80 is the quantile of the normal distribution at 80 %, the odds with which an effect counts as detectable.
 	quantile80 = 0.8416
-	// mixed is what the mean over effects costs, in the logarithm of evidence: less than ln 32, as the neighbours of the
-	// true effect gain too. With it, 81 to 87 % of simulated effects of a size to be found with 80 % were found.
-	mixed = 1
+	// mixed is what the mean over effects costs at least, in the logarithm of evidence, and adapted is by how much less it
+	// costs than the sum at the mean of all counts says, as evidence follows the effect that was really seen. With both, 81
+	// to 87 % of simulated effects of a size to be found with 80 % were found.
+	mixed, adapted = 1, 0.8
 )
 
 // Load is how many requests are expected in one batch.
@@ -55,13 +59,18 @@ func (h *harm) gain(j int, load Load, stable, candidate float64, settings Settin
 	}
 }
 
-// needed is the logarithm of evidence that a test needs, together with what looking for several effects and beginnings
-// costs it.
-func (s Settings) needed() float64 { return s.FailAt() + mixed + math.Log(float64(max(s.Steps, 1))) }
+// needed is the logarithm of evidence that a test needs for one effect, together with what looking for several effects and
+// beginnings costs it. An effect in the midst of others that gain as much costs little. One at the edge, such as a harm
+// that hardly exceeds the margin, costs up to ln 32.
+func (s Settings) needed(means [effects]float64) float64 {
+	top := slices.Max(means[:])
+	cost := math.Log(effects) - (logSum(math.Inf(-1), means[:]) - top) - adapted
+	return s.FailAt() + max(cost, mixed) + math.Log(float64(max(s.Steps, 1)))
+}
 
 // Odds foretells, for each batch of a plan, how likely a candidate with harm from the start has failed by then. Rates are
-// the shares of bad requests, 0 to 1. It is an approximation by normal distributions, good to some percent where ten
-// errors and more are expected, and rough below.
+// the shares of bad requests, 0 to 1. It is an approximation by normal distributions: against simulations it is
+// off by up to a tenth, and times by a sixth, where ten bad requests and more are expected, and rough below.
 func Odds(settings Settings, plan []Load, stable, candidate float64) []float64 {
 	h := newHarm(1)
 	var sums [effects]gains
@@ -76,13 +85,22 @@ func Odds(settings Settings, plan []Load, stable, candidate float64) []float64 {
 			}
 		}
 		if i+1 >= settings.Agreement {
+			needed := settings.needed(means(sums, 1))
 			for j := range sums {
-				best = max(best, sums[j].odds(settings.needed()))
+				best = max(best, sums[j].odds(needed))
 			}
 		}
 		odds[i] = best
 	}
 	return odds
+}
+
+// means are the means of gains, times a factor.
+func means(sums [effects]gains, times float64) (out [effects]float64) {
+	for j, g := range sums {
+		out[j] = times * g.mean
+	}
+	return out
 }
 
 // Detectable is the smallest ratio of the candidate's rate to stable's that a plan finds with odds of 80 %; +∞ when it
@@ -118,16 +136,30 @@ func Needed(settings Settings, seen Batch) float64 {
 	h := newHarm(1)
 	stable := seen.Stable.Rate()
 	load := Load{Candidate: seen.Candidate.Total, Stable: seen.Stable.Total}
-	least := math.Inf(1)
-	for j := range h.effect {
-		g := h.gain(j, load, stable, settings.Pass.Of(stable), settings)
-		if g.mean <= 0 {
-			continue
+	var sums [effects]gains
+	for j := range sums {
+		sums[j] = h.gain(j, load, stable, settings.Pass.Of(stable), settings)
+	}
+	// What the mean over effects costs depends on how much is gained in the end. The first round takes the least.
+	times := leastTimes(sums, settings.needed([effects]float64{}))
+	for range 3 {
+		if !math.IsInf(times, 1) {
+			times = leastTimes(sums, settings.needed(means(sums, times)))
 		}
-		// k·mean − z·√(k·variance) = needed, solved for √k.
-		z := quantile80 * math.Sqrt(g.variance)
-		root := (z + math.Sqrt(z*z+4*g.mean*settings.needed())) / (2 * g.mean)
-		least = min(least, root*root*load.Candidate)
+	}
+	return times * load.Candidate
+}
+
+// leastTimes is how many times as much must be seen for some effect to gain as much as is needed, with odds of 80 %:
+// the least k for which k·mean − z·√(k·variance) = needed, solved for √k.
+func leastTimes(sums [effects]gains, needed float64) float64 {
+	least := math.Inf(1)
+	for _, g := range sums {
+		if g.mean > 0 {
+			z := quantile80 * math.Sqrt(g.variance)
+			root := (z + math.Sqrt(z*z+4*g.mean*needed)) / (2 * g.mean)
+			least = min(least, root*root)
+		}
 	}
 	return least
 }

@@ -1,8 +1,32 @@
 package v1alpha1
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+// RatioLag is how long after the end of a batch its requests are counted: until two scrapes of 15 s are in. Without it, the
+// last scrapes of a batch would be missing for some pods and not for others.
+const RatioLag = 30 * time.Second
+
+// FirstAfter is how long after the start of an analysis a metric is measured first: after its delay, or once the first
+// batch of a ratio can be counted.
+func (m *Metric) FirstAfter() time.Duration {
+	delay := positive(m.InitialDelay)
+	if m.Ratio != nil {
+		return delay + positive(m.Interval) + RatioLag
+	}
+	return delay
+}
+
+// positive is an optional duration, and 0 when it is absent or negative.
+func positive(d *metav1.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	return max(d.Duration, 0)
+}
 
 // RatioMetric compares counted requests of the candidate with those of stable in the same time.
 type RatioMetric struct {

@@ -98,6 +98,27 @@ func foretell(r row) (end, half float64) {
 	return odds[59], float64(even + 1)
 }
 
+// TestForecastOfDefaults compares the same for the settings that a ratio has, with their cap and tempering.
+func TestForecastOfDefaults(t *testing.T) {
+	settings := judge.Defaults()
+	for _, effect := range []float64{2, 3, 5} {
+		w := even(0.002, 0.2, 100, effect)
+		found := short().run(short().rollouts, w, 30*time.Second, func() detector { return newEvidence(settings, w) })
+		plan := make([]judge.Load, 120)
+		for i := range plan {
+			plan[i] = judge.Load{Candidate: 600, Stable: 2400}
+		}
+		odds := judge.Odds(settings, plan, w.base, w.base*effect)
+		half := float64(slices.IndexFunc(odds, func(p float64) bool { return p >= 0.5 })+1) / 2
+		if off := odds[119] - found.rate(); off > 0.15 || off < -0.15 {
+			t.Errorf("×%v: odds of %.2f are foretold, %.2f were found", effect, odds[119], found.rate())
+		}
+		if off := half / found.median(); !math.IsInf(found.median(), 1) && (off > 1.2 || off < 1/1.2) {
+			t.Errorf("×%v: half after %v minutes are foretold, it were %v", effect, half, found.median())
+		}
+	}
+}
+
 // naive looks at each batch with a test that is meant for one look.
 type naive struct{ seen judge.Batch }
 

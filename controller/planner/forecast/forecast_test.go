@@ -267,6 +267,22 @@ func TestLeastDuration(t *testing.T) {
 	}
 }
 
+// TestLeastDurationOfARatio counts a batch after its end and the time until its scrapes are in.
+func TestLeastDurationOfARatio(t *testing.T) {
+	ratio := builder.Metric("a", "q").Every(30 * time.Second).Count(20).After(time.Minute).Obj()
+	ratio.Ratio = &v1alpha1.RatioMetric{}
+	early, five := *ratio.DeepCopy(), int32(5)
+	early.Ratio.PassAfter = &five
+	for _, tc := range []struct {
+		metric v1alpha1.Metric
+		want   time.Duration
+	}{{ratio, time.Minute + 20*30*time.Second + 30*time.Second}, {early, time.Minute + 5*30*time.Second + 30*time.Second}} {
+		if got, ends := forecast.LeastDuration([]v1alpha1.Metric{tc.metric}); got != tc.want || !ends {
+			t.Errorf("%s, %v; want %s", got, ends, tc.want)
+		}
+	}
+}
+
 func TestLeastLeft(t *testing.T) {
 	now := time.Date(2026, 8, 20, 12, 0, 0, 0, time.UTC)
 	run := builder.AnalysisRun("r", builder.Metric("a", "q").Every(30*time.Second).Count(5).After(time.Minute)).Obj()

@@ -10,8 +10,8 @@ import (
 )
 
 // LeastDuration is the least time from the start of an analysis until all its metrics have passed:
-// initialDelay + (count - 1) × interval of the metric that takes longest, when every measurement has data. A metric with an
-// interval and without a count has no end; ends says that there is none of these.
+// the time of the first measurement + (count - 1) × interval of the metric that takes longest, when every measurement has
+// data. A ratio needs no more than passAfter of them. A metric with an interval and without a count has no end; ends says that there is none of these.
 func LeastDuration(metrics []v1alpha1.Metric) (least time.Duration, ends bool) {
 	ends = true
 	for _, m := range metrics {
@@ -20,7 +20,7 @@ func LeastDuration(metrics []v1alpha1.Metric) (least time.Duration, ends bool) {
 			ends = false
 			continue
 		}
-		least = max(least, of(m.InitialDelay)+time.Duration(measurements(m)-1)*every)
+		least = max(least, m.FirstAfter()+time.Duration(measurements(m)-1)*every)
 	}
 	return least, ends
 }
@@ -34,7 +34,7 @@ func LeastLeft(run *v1alpha1.AnalysisRun, now time.Time) time.Duration {
 			continue
 		}
 		taken := result.Successful + result.Failed + result.Inconclusive
-		next := of(m.InitialDelay)
+		next := m.FirstAfter()
 		if begun {
 			next = max(0, result.NextAt.Sub(now))
 		}
@@ -52,10 +52,13 @@ func resultOf(run *v1alpha1.AnalysisRun, metric string) (result v1alpha1.MetricR
 	return v1alpha1.MetricResult{}, false
 }
 
-// measurements is how many a metric needs.
+// measurements is how many a metric needs at least.
 func measurements(m v1alpha1.Metric) int32 {
 	if m.Count == nil {
 		return 1
+	}
+	if m.Ratio != nil && m.Ratio.PassAfter != nil {
+		return max(1, min(*m.Count, *m.Ratio.PassAfter))
 	}
 	return max(1, *m.Count)
 }
