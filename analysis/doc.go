@@ -40,9 +40,17 @@
 // no metric without an end is left or one metric is Inconclusive: then it is Inconclusive if any metric is, else Passed.
 // A run that is told to terminate before that is Stopped. A verdict never changes, whatever comes later.
 //
+// # Ratios
+//
+// A metric with a ratio has no conditions. Each of its measurements is a batch: what both versions served since the last
+// one ended, counted 30 s after its own end. Package judge weighs the batches, and all that its test knows is in the
+// result's comparison, so that the status stays the only memory. A batch in which a version served nothing is over and
+// decides nothing; one that is stale, partial or could not be counted is counted again, together with what came since.
+// The ratios of one run share the odds of a false abort. ratio.go is all that knows them.
+//
 // # More kinds of metrics
 //
-// A metric that compares with a threshold is one kind; threshold.go is all that knows it. Another kind brings its own
-// field in v1alpha1.Metric, its own question to a provider, and one function from (metric, result) to a phase beside
-// thresholdPhase. Times, retries, data states and the verdict of the run stay as they are.
+// threshold.go is all that knows metrics that compare a figure with conditions. Another kind brings its own field in
+// v1alpha1.Metric, its own question to a provider, and one function from (metric, result) to a phase beside
+// thresholdPhase and ratioPhase. Times, retries, data states and the verdict of the run stay as they are.
 package analysis
