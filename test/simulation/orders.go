@@ -345,14 +345,16 @@ func (l leftover) ofServices(w *World) string {
 	return ""
 }
 
-// ofRoutes says whether a route still sends requests to a standby Service that has gone.
+// ofRoutes says whether a route still sends requests to a standby Service that has gone. A backend that its owner wrote with the
+// weight 0 stays: the route is what they wrote.
 func (l leftover) ofRoutes(w *World) string {
 	for _, route := range listed[*unstructured.Unstructured](w.Server, kindRoute(), l.key.Namespace) {
 		for _, ref := range backendsOf(route) {
 			name, _ := ref["name"].(string)
 			there := lookup[*corev1.Service](w.Server, kindService(), types.NamespacedName{Namespace: l.key.Namespace, Name: name})
-			if there == nil && name == l.rollout.Spec.Services.StandbyName() {
-				return fmt.Sprintf("route %s still names Service %s, which is gone", route.GetName(), name)
+			weight, weighed := ref["weight"].(int64)
+			if sent := !weighed || weight > 0; sent && there == nil && name == l.rollout.Spec.Services.StandbyName() {
+				return fmt.Sprintf("route %s still sends requests to Service %s, which is gone", route.GetName(), name)
 			}
 		}
 	}
