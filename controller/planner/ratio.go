@@ -111,16 +111,16 @@ func (p *pass) surge() int32 {
 func (p *pass) grow(hash string, want, room int32) int32 {
 	r := p.revision(hash)
 	p.sized[hash] = want
-	more := min(want-r.Desired, room)
+	more := max(0, min(want-r.Desired, room))
 	if p.Spec.Exclusive && p.othersAlive(hash) {
 		more = 0
 	}
-	if more <= 0 {
-		return 0
-	}
-	if p.exists(hash) {
-		p.do(ScaleRevision{Revision: hash, Replicas: r.Desired + more})
-	} else if hash == p.Target {
+	switch {
+	case p.exists(hash):
+		if more > 0 {
+			p.do(ScaleRevision{Revision: hash, Replicas: r.Desired + more})
+		}
+	case hash == p.Target && (more > 0 || p.Spec.Replicas == 0): // one of no pods is made, too: its name may be taken
 		p.do(CreateRevision{Revision: hash, Replicas: more})
 	}
 	return more

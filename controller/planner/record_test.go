@@ -111,3 +111,12 @@ func TestAnAttemptHasAReplicaSet(t *testing.T) {
 		})
 	}
 }
+
+// TestAFirstRevisionOfNoPodsIsMade holds that it is made before it is stable: its name may be taken, and stable would be nothing.
+func TestAFirstRevisionOfNoPodsIsMade(t *testing.T) {
+	s := inStage(v1alpha1.StageInitial)
+	s.Spec.Replicas, s.Revisions, s.Route.Weight = 0, nil, 0
+	if plan := Next(s); plan.State.Stable != "v2" || plan.String() != "create v2 with 0 pods" {
+		t.Errorf("stable %q, %q", plan.State.Stable, plan)
+	}
+}
