@@ -37,6 +37,15 @@ const leavingPatience = time.Minute
 // Deployment that has lost its pods gets them back; and then the active Service selects every pod, as its owner wrote it.
 // Nothing is waited for that is not there: a Service or a route that is gone, or a stable of which nothing is ready.
 func (p *pass) leave() {
+	p.takeLeave()
+	if p.LastReason == v1alpha1.ReasonLeaving && len(p.plan.Events) == 0 && !p.plan.Stalled && p.Now.Before(p.Since.Add(p.Spec.Settle)) {
+		// Who has just begun to look on, or has moved traffic, waits for gateways that others may have waited for. Two leaders would
+		// tell different things, and wake each other with each of them.
+		p.plan.Why.Message = p.LastMessage
+	}
+}
+
+func (p *pass) takeLeave() {
 	p.Spec.Paused = false // the hold is over with the Rollout
 	late := p.outOfPatience()
 	p.plan.Hurried = late && !p.servesAlone()
