@@ -58,6 +58,14 @@ func finds() []find {
 			"workload-returns", "line 12", "the template of stable", "", 0,
 			"the oracle wrote a template into a Rollout that has none",
 		},
+		{
+			"a Deployment loses its pods once ours serve", "the Rollout is deleted", "two leaders from then on", "", 0,
+			"two leaders that had looked on for different times told different things without an end, each woken by the other",
+		},
+		{
+			"somebody else's ReplicaSets have the names of both revisions", "the start", "no replicas", "", 0,
+			"a first revision of no pods was stable without a ReplicaSet, and its name was taken",
+		},
 	}
 }
 

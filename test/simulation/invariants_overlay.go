@@ -163,10 +163,14 @@ func laidWords(route *unstructured.Unstructured) string {
 	return strings.Join(names, ", ")
 }
 
-// matchAtRest looks at a Rollout that is at rest beside its steps.
+// matchAtRest looks at a Rollout that is at rest beside its steps. One that a person holds at the end of the last step has what
+// that step asked for.
 func matchAtRest(w *World, _ *subject, t *truth) string {
-	if t == nil || !t.laid || w.unrest || w.checker.disturbed || t.rollout.Status.State.Stage == v1alpha1.StageStepping ||
-		len(w.env.refusals) > 0 || conditionTrue(t.rollout.Status, v1alpha1.ConditionStalled) {
+	if t == nil || !t.laid || w.unrest || w.checker.disturbed {
+		return ""
+	}
+	stage := t.rollout.Status.State.Stage
+	if stage == v1alpha1.StageStepping || stage == v1alpha1.StagePromoting && t.rollout.Spec.Paused || len(w.env.refusals) > 0 || conditionTrue(t.rollout.Status, v1alpha1.ConditionStalled) {
 		return ""
 	}
 	return "a generated rule or a mirror is left, and no step is under way"

@@ -81,7 +81,7 @@ func TestExplore(t *testing.T) {
 						strides = sparse()
 					}
 				}
-				reports[i] = Explore(kit, &story, strides, 7*i)
+				reports[i] = Explore(kit, &story, strides)
 				for _, failure := range reports[i].Failures {
 					t.Error(failure)
 				}
