@@ -29,6 +29,7 @@ func TestOutages(t *testing.T) {
 	plane := e.ControlPlane
 
 	p.Part() // the controllers cannot have heard of what is asked now
+	before := going.Rollout().Status.State
 	going.Command(v1alpha1.ActionPromote)
 	aborting.Command(v1alpha1.ActionAbort)
 	must(t, plane.APIServer.Kill())
@@ -40,12 +41,14 @@ func TestOutages(t *testing.T) {
 	elapse(outage)
 	must(t, plane.APIServer.Start(t.Context()))
 	ready := time.Now()
-	resumes(t, "the API server", ready, going, aborting)
+	retreats(t, aborting, "the API server", ready)
+	movesOn(t, going, before, "the API server", ready)
 	going.Reaches("the last step", atLastStep)
 
 	aborting.Release(live.ImageV3)
 	aborting.Reaches("the first step of v3", live.Awaiting)
 	p.Part()
+	before = going.Rollout().Status.State
 	going.Command(v1alpha1.ActionPromote)
 	aborting.Command(v1alpha1.ActionAbort)
 	must(t, plane.Etcd.Kill())
@@ -54,7 +57,8 @@ func TestOutages(t *testing.T) {
 	must(t, plane.Etcd.Start(t.Context()))
 	must(t, plane.APIServer.Wait(t.Context()))
 	ready = time.Now()
-	resumes(t, "etcd", ready, going, aborting)
+	retreats(t, aborting, "etcd", ready)
+	movesOn(t, going, before, "etcd", ready)
 	going.Reaches("promoted", live.Promoted)
 	going.SizesAre(map[string]int32{live.ImageV1: 0, live.ImageV2: 5})
 	for _, h := range tapes {
@@ -62,18 +66,23 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// resumes waits until the abort has taken the traffic back and the other release has moved on.
-func resumes(t testing.TB, what string, ready time.Time, going, aborting *live.World) {
+// retreats waits until the abort has taken the traffic back and is over.
+func retreats(t testing.TB, w *live.World, what string, ready time.Time) {
 	t.Helper()
-	before := going.Rollout().Status.State
-	aborting.Eventually("no traffic", func() (bool, string) { return aborting.Weight() == 0, aborting.Rollout().Status.Message })
+	w.Eventually("no traffic", func() (bool, string) { return w.Weight() == 0, w.Rollout().Status.Message })
 	t.Logf("%.1f s after %s was ready the abort had taken the traffic back", time.Since(ready).Seconds(), what)
-	going.Eventually("moving on", func() (bool, string) {
-		rollout := going.Rollout()
+	w.Reaches("aborted", live.Aborted)
+}
+
+// movesOn waits until the release has moved on from where it was before the outage. Afterwards is too late to look where
+// that was: a controller may be back before the server is known to be ready, and the release over.
+func movesOn(t testing.TB, w *live.World, before v1alpha1.RolloutState, what string, ready time.Time) {
+	t.Helper()
+	w.Eventually("moving on", func() (bool, string) {
+		rollout := w.Rollout()
 		return rollout.Status.State.Step != before.Step || rollout.Status.State.Stage != before.Stage, rollout.Status.Message
 	})
 	t.Logf("%.1f s after %s was ready the other release had moved on", time.Since(ready).Seconds(), what)
-	aborting.Reaches("aborted", live.Aborted)
 }
 
 func must(t testing.TB, err error) {
