@@ -47,7 +47,7 @@ func Expand(metric v1alpha1.Metric, values Values) (v1alpha1.Metric, error) {
 			text{"provider.prometheus.address", &p.Address, addressGrammar{}},
 			text{"provider.prometheus.query", &p.Query, &queryGrammar{}})
 	}
-	for _, s := range selectors(out.Ratio) {
+	for _, s := range selectorsOf(&out) {
 		texts = append(texts, text{s.field, s.text, &queryGrammar{}})
 	}
 	for _, t := range texts {
@@ -68,7 +68,7 @@ func placeholders(metric v1alpha1.Metric) []string {
 	if p := metric.Provider.Prometheus; p != nil {
 		texts = append(texts, p.Address, p.Query)
 	}
-	for _, s := range selectors(metric.Ratio) {
+	for _, s := range selectorsOf(&metric) {
 		texts = append(texts, *s.text)
 	}
 	used := map[string]bool{}

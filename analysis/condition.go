@@ -90,8 +90,8 @@ func (c *Conditions) Evaluate(metric v1alpha1.Metric, value float64) (v1alpha1.M
 
 // Check compiles the conditions of a metric. The error is a *Fault that names the condition and says what to write.
 func (c *Conditions) Check(metric v1alpha1.Metric) error {
-	if metric.Ratio != nil {
-		return checkRatio(metric)
+	if kind := kindOf(&metric); kind != nil {
+		return kind.check()
 	}
 	if metric.SuccessCondition == "" && metric.FailureCondition == "" {
 		return conditionFault("successCondition", "neither successCondition nor failureCondition is set")

@@ -46,11 +46,12 @@
 // one ended, counted 30 s after its own end. Package judge weighs the batches, and all that its test knows is in the
 // result's comparison, so that the status stays the only memory. A batch in which a version served nothing is over and
 // decides nothing; one that is stale, partial or could not be counted is counted again, together with what came since.
-// The ratios of one run share the odds of a false abort. ratio.go is all that knows them.
+// The ratios of one run share the odds of a false abort. batches.go cuts batches, weigh.go has them weighed, and ratio.go is all that is special to
+// ratios.
 //
 // # More kinds of metrics
 //
 // threshold.go is all that knows metrics that compare a figure with conditions. Another kind brings its own field in
 // v1alpha1.Metric, its own question to a provider, and one function from (metric, result) to a phase beside
-// thresholdPhase and ratioPhase. Times, retries, data states and the verdict of the run stay as they are.
+// thresholdPhase and weighedPhase; one that is weighed by batches implements weighed. Times, retries, data states and the verdict of the run stay as they are.
 package analysis

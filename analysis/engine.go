@@ -130,10 +130,12 @@ func leapt(metric v1alpha1.Metric, result v1alpha1.MetricResult, now time.Time) 
 // fold adds one measurement to the result of a metric that has not ended.
 func fold(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResult, measured Measured) {
 	metric, m := spec.Metrics[index], measured.Measurement
-	if metric.Ratio != nil && measured.Counted != nil {
-		if err := compare(metric, result, *measured.Counted, ratios(spec)); err != nil {
+	kind := kindOf(&metric)
+	if kind != nil && measured.Counted != nil {
+		if err := compare(spec, index, result, *measured.Counted); err != nil {
 			m = refused(&Fault{
-				Reason: v1alpha1.ReasonQueryInvalid, Field: fmt.Sprintf("spec.metrics[%d].ratio", index), Message: err.Error(),
+				Reason: v1alpha1.ReasonQueryInvalid, Field: fmt.Sprintf("spec.metrics[%d].%s", index, kind.field()),
+				Message: err.Error(),
 			})
 		}
 	}
@@ -143,8 +145,8 @@ func fold(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResul
 	if surplus := len(result.Measurements) - MaxMeasurements; surplus > 0 {
 		result.Measurements = slices.Clone(result.Measurements[surplus:])
 	}
-	if metric.Ratio != nil {
-		result.Phase = ratioPhase(metric, *result, ratios(spec))
+	if kind != nil {
+		result.Phase = weighedPhase(spec, index, *result)
 	} else {
 		result.Phase = thresholdPhase(metric, *result)
 	}

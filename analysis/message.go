@@ -13,8 +13,8 @@ import (
 // metricMessage says in a few words, with numbers, where a metric is and why.
 func metricMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResult) string {
 	metric, taken := spec.Metrics[index], withData(result)
-	if metric.Ratio != nil {
-		return ratioMessage(metric, result, ratios(spec))
+	if kindOf(&metric) != nil {
+		return weighedMessage(spec, index, result)
 	}
 	switch result.Phase {
 	case v1alpha1.AnalysisFailed:

@@ -46,8 +46,8 @@ func (m Meter) measure(
 	if err := m.Conditions.Check(expanded); err != nil {
 		return v1alpha1.Measurement{}, nil, err
 	}
-	if expanded.Ratio != nil {
-		return m.count(ctx, expanded, begin, now)
+	if kind := kindOf(&expanded); kind != nil {
+		return m.count(ctx, kind, begin, now)
 	}
 	taken, err := m.figure(ctx, expanded, now)
 	return taken, nil, err

@@ -290,7 +290,7 @@ func TestCheckRatio(t *testing.T) {
 		{"all of them", set(func(r *v1alpha1.RatioMetric) { r.MaxAbsoluteIncrease = "99%" }), "ratio"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := checkRatio(row.metric)
+			err := ratio{&row.metric}.check()
 			var fault *Fault
 			if row.field == "" && err != nil || row.field != "" && (!errors.As(err, &fault) || fault.Field != row.field) {
 				t.Errorf("error %v, want one of the field %q", err, row.field)

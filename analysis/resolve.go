@@ -293,7 +293,7 @@ func checkLengths(metric v1alpha1.Metric) error {
 			limit       int
 		}{"provider.prometheus.address", p.Address, maxAddress})
 	}
-	for _, s := range selectors(metric.Ratio) {
+	for _, s := range selectorsOf(&metric) {
 		texts = append(texts, struct {
 			field, text string
 			limit       int

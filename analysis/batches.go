@@ -1,0 +1,179 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sluice-dev/sluice/analysis/judge"
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// usualScrape is taken for the time between two samples where it cannot be told, or is less.
+const usualScrape = 15 * time.Second
+
+// weighed is a kind of metric whose measurements are batches, which a test weighs. A kind says what it counts and which
+// test weighs it. How batches are cut, resumed, judged and told of is the same for all: this file and weigh.go.
+type weighed interface {
+	// field of the metric that makes it one of this kind: ratio.
+	field() string
+	// selectors are its texts in which arguments may stand, and none is a query by itself.
+	selectors() []selector
+	// check finds what is wrong with it, once arguments are in place.
+	check() error
+	// passAfter is how many batches an early pass takes; nil when nothing passes early.
+	passAfter() *int32
+	// count asks for the batch of a span.
+	count(ctx context.Context, provider Provider, over span) (Count, error)
+	// resume makes the test as it was left; a new one when nothing was.
+	resume(falseAbort float64, left *v1alpha1.Comparison) (test, error)
+}
+
+// kindOf gives what weighs a metric; nil for one with conditions. Its texts are those of the metric that it is given.
+func kindOf(metric *v1alpha1.Metric) weighed {
+	if metric.Ratio != nil {
+		return ratio{metric}
+	}
+	return nil
+}
+
+// selector is a text with its field.
+type selector struct {
+	field string
+	text  *string
+}
+
+// selectorsOf are the texts of a metric beside conditions and providers in which arguments may stand.
+func selectorsOf(metric *v1alpha1.Metric) []selector {
+	if kind := kindOf(metric); kind != nil {
+		return kind.selectors()
+	}
+	return nil
+}
+
+// Counted is what both versions served since the last batch.
+type Counted struct {
+	// Batch of requests.
+	Batch judge.Batch
+	// Until is the end of the batch.
+	Until time.Time
+}
+
+// span is a time after from, until to and at to.
+type span struct{ from, to time.Time }
+
+// falseAbort are the odds with which one metric of a run may abort a candidate without harm: those of all are divided.
+func falseAbort(spec v1alpha1.AnalysisRunSpec) float64 {
+	sharing := 0
+	for i := range spec.Metrics {
+		if kindOf(&spec.Metrics[i]) != nil {
+			sharing++
+		}
+	}
+	return judge.Defaults().FalseAbort / float64(max(sharing, 1))
+}
+
+// from is where the next batch begins.
+func from(metric v1alpha1.Metric, status v1alpha1.AnalysisRunStatus, index int) time.Time {
+	if index < len(status.Metrics) {
+		if c := status.Metrics[index].Comparison; c != nil {
+			return c.Until.Time
+		}
+	}
+	return status.StartedAt.Add(duration(metric.InitialDelay))
+}
+
+// count takes the next batch. One that is not whole is left for later: the next one begins where the last whole one has
+// ended. One in which a version served nothing is over, as there is nothing more to come.
+func (m Meter) count(
+	ctx context.Context, kind weighed, begin, now time.Time,
+) (v1alpha1.Measurement, *Counted, error) {
+	end := now.Add(-v1alpha1.RatioLag).Truncate(time.Second)
+	if !end.After(begin) {
+		return v1alpha1.Measurement{}, nil, &Fault{
+			Reason: v1alpha1.ReasonNoData, Field: kind.field(),
+			Message: "the batch has no length yet, as the clock was put back; it waits",
+		}
+	}
+	answer, err := kind.count(ctx, m.Provider, span{begin, end})
+	if err != nil {
+		return v1alpha1.Measurement{}, nil, belowKind(kind, err)
+	}
+	return batched(kind, answer, end)
+}
+
+// errNoCounter says that a provider cannot count.
+func errNoCounter() error {
+	return &Fault{
+		Reason: v1alpha1.ReasonQueryInvalid, Field: "provider", Message: "it cannot count requests; use provider.prometheus",
+	}
+}
+
+// belowKind puts the field of a selector below its kind, where it stands; that of a server stays below provider.
+func belowKind(kind weighed, err error) error {
+	var fault *Fault
+	if errors.As(err, &fault) && (strings.HasPrefix(fault.Field, "candidate.") || strings.HasPrefix(fault.Field, "stable.")) {
+		return fault.below(kind.field())
+	}
+	return err
+}
+
+// batched makes a measurement of what was counted.
+func batched(kind weighed, answer Count, end time.Time) (v1alpha1.Measurement, *Counted, error) {
+	if err := answer.Batch.Check(); err != nil {
+		return v1alpha1.Measurement{}, nil, &Fault{Reason: v1alpha1.ReasonQueryInvalid, Field: kind.field(), Message: err.Error() +
+			"; let bad select a part of what total selects"}
+	}
+	state := judge.Answer{
+		Partial: len(answer.Warnings) > 0, Age: age(answer, end), Scrape: max(answer.Scrape, usualScrape), Weight: 1, Batch: answer.Batch,
+	}.State()
+	counted := &Counted{Batch: answer.Batch, Until: end}
+	if state == judge.Ok {
+		return v1alpha1.Measurement{
+			State: v1alpha1.MeasurementSuccessful, Value: formatValue(answer.Batch.Candidate.Rate()), Message: served(answer.Batch),
+		}, counted, nil
+	}
+	fault := &Fault{Reason: string(state), Field: kind.field(), Message: stateMessage(kind, state, answer, end)}
+	if state == judge.Partial || state == judge.Stale {
+		counted = nil
+	}
+	return v1alpha1.Measurement{}, counted, fault
+}
+
+// age of the newest sample; 0 without any, which says nothing of age.
+func age(answer Count, end time.Time) time.Duration {
+	if answer.Newest.IsZero() {
+		return 0
+	}
+	return end.Sub(answer.Newest)
+}
+
+// stateMessage says why a batch is no evidence, and what would help.
+func stateMessage(kind weighed, state judge.State, answer Count, end time.Time) string {
+	switch state {
+	case judge.NoCanaryTraffic:
+		return "no request reached the candidate while " + arm("stable served", answer.Batch.Stable) +
+			"; look whether the route sends it traffic, and whether " + kind.field() + ".candidate selects its series"
+	case judge.NoBaseline:
+		return "stable served nothing, so there is nothing to compare with; look whether " + kind.field() + ".stable selects its series"
+	case judge.Stale:
+		return fmt.Sprintf("the newest sample is %s old; look whether the server still scrapes both versions",
+			age(answer, end).Round(time.Second))
+	case judge.Partial:
+		return "the answer may not be whole, and is asked for again; warning: " + clip(strings.Join(answer.Warnings, "; "), maxMessage/2)
+	case judge.Ok, judge.SourceError, judge.Ambiguous:
+	}
+	return string(state)
+}
+
+// served says what both versions served.
+func served(b judge.Batch) string {
+	return arm("candidate", b.Candidate) + ", " + arm("stable", b.Stable)
+}
+
+// arm says how many of a version's requests were bad.
+func arm(who string, a judge.Arm) string {
+	return fmt.Sprintf("%s %.0f bad of %.0f", who, a.Bad, a.Total)
+}
