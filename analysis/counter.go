@@ -25,6 +25,8 @@ type CountQuery struct {
 	Candidate, Stable Selectors
 	// From and To bound the time. Two queries of which one begins where the other ends count each request once.
 	From, To time.Time
+	// Secrets gives the values of Secrets that Source refers to.
+	Secrets Secrets
 }
 
 // Selectors select the counters of one version: series selectors of the provider, without a function or a range.

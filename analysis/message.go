@@ -226,15 +226,17 @@ func measurements(n int32) string {
 	return fmt.Sprintf("%d measurements", n)
 }
 
+// cutMark stands where a text was cut.
+const cutMark = "…"
+
 // clip cuts a text to at most so many bytes, at a character, and marks the cut.
 func clip(text string, limit int) string {
-	const mark = "…"
 	if len(text) <= limit {
 		return text
 	}
-	cut := limit - len(mark)
+	cut := limit - len(cutMark)
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}
-	return text[:cut] + mark
+	return text[:cut] + cutMark
 }

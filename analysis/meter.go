@@ -19,6 +19,8 @@ type Meter struct {
 	Provider Provider
 	// Conditions judge the answers.
 	Conditions *Conditions
+	// Secrets reads values in the namespace of the run; nil where there are none to read.
+	Secrets Secrets
 }
 
 // Measure takes one measurement of the metric with this index in the spec, for the moment now. Whatever goes wrong
@@ -27,10 +29,13 @@ func (m Meter) Measure(
 	ctx context.Context, spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, index int, now time.Time,
 ) Measured {
 	metric := spec.Metrics[index]
+	seen := &disclosed{}
+	m.Secrets = seen.by(m.Secrets)
 	taken, counted, err := m.measure(ctx, spec, metric, from(metric, status, index), now)
 	if err != nil {
 		taken = refused(below(fmt.Sprintf("spec.metrics[%d]", index), err))
 	}
+	taken.Message = seen.hide(taken.Message)
 	taken.At = metav1.NewMicroTime(now)
 	return Measured{Metric: metric.Name, Measurement: taken, Counted: counted}
 }
@@ -55,7 +60,7 @@ func (m Meter) measure(
 
 // figure asks for one number and compares it with the conditions.
 func (m Meter) figure(ctx context.Context, metric v1alpha1.Metric, now time.Time) (v1alpha1.Measurement, error) {
-	reading, err := m.Provider.Measure(ctx, Query{Source: metric.Provider, At: now})
+	reading, err := m.Provider.Measure(ctx, Query{Source: metric.Provider, At: now, Secrets: m.Secrets})
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}

@@ -22,6 +22,8 @@ type Query struct {
 	// At is the moment that the figure is asked for. Providers pass it on, so that a slow answer is still one for this
 	// moment.
 	At time.Time
+	// Secrets gives the values of Secrets that Source refers to.
+	Secrets Secrets
 }
 
 // Reading is the answer to a query.

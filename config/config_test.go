@@ -88,7 +88,7 @@ func TestDefinitionsFitClientSideApply(t *testing.T) {
 
 func TestNoRoleGrantsTooMuch(t *testing.T) {
 	for name, rules := range allRules(t) {
-		if name == secretsRole {
+		if _, known := secretsRoles()[name]; known {
 			continue // TestSecretsAreGrantedByName
 		}
 		for i, rule := range rules {
@@ -99,18 +99,26 @@ func TestNoRoleGrantsTooMuch(t *testing.T) {
 	}
 }
 
-// secretsRole is the one role with access to Secrets.
-const secretsRole = "ClusterRole sluice-configuration-secrets"
+// secretsRoles are the roles with access to Secrets, and what each may do with them.
+func secretsRoles() map[string][]string {
+	return map[string][]string{
+		"ClusterRole sluice-configuration-secrets": {"get", "create", "delete"},
+		"ClusterRole sluice-analysis-secrets":      {"get"},
+	}
+}
 
 // TestSecretsAreGrantedByName holds that Secrets can be read by name only, and that this is granted nowhere until somebody
-// binds the role in a namespace.
+// binds a role in a namespace.
 func TestSecretsAreGrantedByName(t *testing.T) {
-	want := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get", "create", "delete"}}}
-	if diff := cmp.Diff(want, allRules(t)[secretsRole]); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", secretsRole, diff)
+	for role, verbs := range secretsRoles() {
+		want := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: verbs}}
+		if diff := cmp.Diff(want, allRules(t)[role]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", role, diff)
+		}
 	}
 	for _, object := range slices.Concat(objectsOfKind(t, "ClusterRoleBinding"), objectsOfKind(t, "RoleBinding")) {
-		if binding := decode[rbacv1.RoleBinding](t, object); "ClusterRole "+binding.RoleRef.Name == secretsRole {
+		binding := decode[rbacv1.RoleBinding](t, object)
+		if _, known := secretsRoles()["ClusterRole "+binding.RoleRef.Name]; known {
 			t.Errorf("%s grants Secrets from the start", id(object))
 		}
 	}
@@ -241,8 +249,11 @@ func TestRolesGrantWhatTheCodeDeclares(t *testing.T) {
 	want["events create"], want["events patch"] = true, true
 
 	rules := allRules(t)
-	got := grants(slices.Concat(rules["ClusterRole sluice-controller"], rules["Role "+namespace+"/sluice-leader-election"],
-		rules[secretsRole]))
+	all := slices.Concat(rules["ClusterRole sluice-controller"], rules["Role "+namespace+"/sluice-leader-election"])
+	for role := range secretsRoles() {
+		all = append(all, rules[role]...)
+	}
+	got := grants(all)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("config/rbac does not grant what the code declares (-declared +granted):\n%s", diff)
 	}

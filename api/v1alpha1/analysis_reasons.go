@@ -28,6 +28,10 @@ const (
 	ReasonConditionInvalid = "ConditionInvalid"
 	// ReasonArgumentInvalid: an argument has no value, or one that may not stand where it is used.
 	ReasonArgumentInvalid = "ArgumentInvalid"
+	// ReasonSecretMissing: a Secret that a metric names is not there, or has no such key.
+	ReasonSecretMissing = "SecretMissing"
+	// ReasonSecretForbidden: the controller may not read a Secret that a metric names.
+	ReasonSecretForbidden = "SecretForbidden"
 	// ReasonTemplateValid: a template can be used.
 	ReasonTemplateValid = "TemplateValid"
 	// ReasonTemplateInvalid: a template cannot be used.

@@ -30,6 +30,7 @@ type runReconciler struct {
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
 	meter    analysis.Meter
+	live     client.Reader // without a cache, for Secrets
 	written  writes
 }
 
@@ -70,13 +71,15 @@ func (r *runReconciler) measure(ctx context.Context, run *v1alpha1.AnalysisRun) 
 	if len(step.Due) == 0 {
 		return step.Status, nil
 	}
+	meter := r.meter
+	meter.Secrets = newWallet(r.live, run.Namespace).value
 	measured := make([]analysis.Measured, len(step.Due))
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for i, index := range step.Due {
 		group.Go(func() (err error) {
 			defer recovered(&err)
-			measured[i] = r.meter.Measure(ctx, run.Spec, step.Status, index, now)
+			measured[i] = meter.Measure(ctx, run.Spec, step.Status, index, now)
 			return ctx.Err()
 		})
 	}

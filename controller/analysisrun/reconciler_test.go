@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -85,6 +86,7 @@ type world struct {
 	t        *testing.T
 	api      client.WithWatch
 	funcs    interceptor.Funcs
+	live     interceptor.Funcs // of the reader without a cache
 	clock    *clocktesting.FakePassiveClock
 	provider analysis.Provider
 	recorder *events.FakeRecorder
@@ -112,8 +114,10 @@ func newWorld(t *testing.T, provider analysis.Provider, objects ...client.Object
 func newScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return scheme
 }
@@ -123,7 +127,7 @@ func (w *world) restart() {
 	w.t.Helper()
 	w.runs = &runReconciler{
 		client: interceptor.NewClient(w.api, w.funcs), recorder: w.recorder, clock: w.clock,
-		meter: analysis.Meter{Provider: w.provider, Conditions: conditions(w.t)},
+		meter: analysis.Meter{Provider: w.provider, Conditions: conditions(w.t)}, live: interceptor.NewClient(w.api, w.live),
 	}
 }
 

@@ -69,6 +69,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		recorder: mgr.GetEventRecorder(reporter),
 		clock:    options.Clock,
 		meter:    analysis.Meter{Provider: options.Providers, Conditions: conditions},
+		live:     mgr.GetAPIReader(),
 	}
 	if err := watch(mgr, &v1alpha1.AnalysisRun{}, runs, options.Concurrency); err != nil {
 		return err

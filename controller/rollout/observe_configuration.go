@@ -29,8 +29,6 @@ const (
 	DefaultTurns = 5
 	// secretsRole is the ClusterRole that lets the controller read and copy Secrets of a namespace.
 	secretsRole = "sluice-configuration-secrets"
-	// serviceAccountPrefix is what the API server puts before the namespace and name of a service account.
-	serviceAccountPrefix = "system:serviceaccount:"
 	// maxTrackedObjects and maxVersions are what the API allows in status.configuration.
 	maxTrackedObjects = 128
 	maxVersions       = 128
@@ -171,20 +169,13 @@ func (r *Reconciler) contentOf(ctx context.Context, w *world, ref configuration.
 	return now.found, nil
 }
 
-// notAllowed says how to let the controller read an object. The API server names the service account that it refuses.
+// notAllowed says how to let the controller read an object.
 func notAllowed(namespace string, ref configuration.Reference, refusal error) string {
-	account := "sluice-system:sluice-controller"
-	if _, after, ok := strings.Cut(refusal.Error(), serviceAccountPrefix); ok {
-		if name, _, ok := strings.Cut(after, `"`); ok {
-			account = name
-		}
-	}
 	role := "sluice-controller"
 	if ref.Kind == v1alpha1.KindSecret {
 		role = secretsRole
 	}
-	return fmt.Sprintf("the controller may not read %s %q: let an administrator run \"kubectl -n %s create rolebinding %s --clusterrole=%s "+
-		"--serviceaccount=%s\"", ref.Kind, ref.Name, namespace, role, role, account)
+	return fmt.Sprintf("the controller may not read %s %q: %s", ref.Kind, ref.Name, configuration.HowToGrant(namespace, role, refusal))
 }
 
 // written is the template as it was written, from the one to run.
