@@ -46,6 +46,7 @@
 // one ended, counted 30 s after its own end. Package judge weighs the batches, and all that its test knows is in the
 // result's comparison, so that the status stays the only memory. A batch in which a version served nothing is over and
 // decides nothing; one that is stale, partial or could not be counted is counted again, together with what came since.
+// The comparison also has the evidence over time, for people; nothing is decided by it. history.go thins it.
 // The ratios of one run share the odds of a false abort. batches.go cuts batches, weigh.go has them weighed, and ratio.go is all that is special to
 // ratios.
 //

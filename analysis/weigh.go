@@ -74,7 +74,8 @@ func compare(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricRe
 	c := &v1alpha1.Comparison{
 		Until:    moment(counted.Until),
 		Evidence: short(math.Exp(min(test.fail(), maxShown))), Limit: short(math.Exp(test.settings().FailAt())),
-		Needed: whole(needed),
+		Needed:  whole(needed),
+		History: prolonged(historyOf(result.Comparison), counted.Until, interval(metric), test.fail()),
 	}
 	test.tell(c, !isEndless(metric))
 	result.Comparison = c

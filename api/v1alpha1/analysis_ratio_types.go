@@ -97,6 +97,9 @@ type Comparison struct {
 	// 0 when it cannot be told yet.
 	// +optional
 	Needed int64 `json:"needed,omitempty"`
+	// History is the evidence over time.
+	// +optional
+	History *EvidenceHistory `json:"history,omitempty"`
 	// Memory is the state of the test, for the next batch.
 	// +kubebuilder:validation:MaxLength=2048
 	Memory string `json:"memory"`
