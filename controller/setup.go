@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/sluice-dev/sluice/analysis/providers"
-	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
+	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/analysisrun"
 	"github.com/sluice-dev/sluice/controller/rollout"
@@ -39,8 +41,10 @@ const (
 type Options struct {
 	// PrometheusAddress is asked when a metric names no address; it may be empty.
 	PrometheusAddress string
-	// PrometheusLoopback lets metrics name addresses on this machine: for a controller outside a cluster.
-	PrometheusLoopback bool
+	// MetricHosts are the only servers that metrics may ask, or all when there are none; see fetch.Rules.
+	MetricHosts []string
+	// MetricLoopback lets metrics name addresses on this machine: for a controller outside a cluster.
+	MetricLoopback bool
 	// Settle is how long the data plane is given after the API has reported a change of traffic; 0 means no time.
 	Settle time.Duration
 	// Concurrency is how many Rollouts are worked on at the same time; at least 1.
@@ -86,9 +90,12 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	measure, err := providers.New(providers.Options{Prometheus: prometheus.Options{
-		DefaultAddress: options.PrometheusAddress, AllowLoopback: options.PrometheusLoopback,
-	}})
+	measure, err := providers.New(providers.Options{
+		PrometheusAddress: options.PrometheusAddress,
+		Rules: fetch.Rules{
+			Hosts: options.MetricHosts, AllowLocal: options.MetricLoopback, Refused: addressesOf(mgr.GetConfig().Host),
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -102,6 +109,19 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 		return fmt.Errorf("analysisrun: %w", err)
 	}
 	return nil
+}
+
+// addressesOf gives the address of the API server, when it is known by one and not by a name, as it is in a cluster.
+func addressesOf(host string) []netip.AddrPort {
+	u, err := url.Parse(host)
+	if err != nil {
+		return nil
+	}
+	address, err := netip.ParseAddrPort(u.Host)
+	if err != nil {
+		return nil
+	}
+	return []netip.AddrPort{address}
 }
 
 // routers are all ways of sharing traffic that are compiled in.

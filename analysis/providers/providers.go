@@ -6,14 +6,17 @@ import (
 	"fmt"
 
 	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // Options configure all providers.
 type Options struct {
-	// Prometheus configures the provider of provider.prometheus.
-	Prometheus prometheus.Options
+	// PrometheusAddress is asked when a metric of provider.prometheus names no address. It may be empty.
+	PrometheusAddress string
+	// Rules say which servers metrics may ask.
+	Rules fetch.Rules
 }
 
 // Set is all providers as one: it passes a query on to the one that its source names.
@@ -31,7 +34,11 @@ type entry struct {
 // New makes all providers. To add one, add an entry here, and its field in v1alpha1.MetricProvider. The error says which
 // option cannot be used.
 func New(options Options) (*Set, error) {
-	prom, err := prometheus.New(options.Prometheus)
+	guard, err := fetch.NewGuard(options.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("--metric-hosts: %w", err)
+	}
+	prom, err := prometheus.New(prometheus.Options{DefaultAddress: options.PrometheusAddress, Guard: guard})
 	if err != nil {
 		return nil, err
 	}

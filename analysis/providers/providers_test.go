@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/sluice-dev/sluice/analysis"
-	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -16,7 +15,7 @@ func TestMeasureAsksTheNamedProvider(t *testing.T) {
 		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"scalar","result":[1,"0.25"]}}`))
 	}))
 	defer server.Close()
-	set, err := New(Options{Prometheus: prometheus.Options{DefaultAddress: server.URL}})
+	set, err := New(Options{PrometheusAddress: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +47,7 @@ func TestMeasureWithTwoProviders(t *testing.T) {
 }
 
 func TestNewChecksOptions(t *testing.T) {
-	if _, err := New(Options{Prometheus: prometheus.Options{DefaultAddress: "ftp://x"}}); err == nil {
+	if _, err := New(Options{PrometheusAddress: "ftp://x"}); err == nil {
 		t.Error("got no error for an address that is none")
 	}
 }
@@ -61,7 +60,7 @@ func TestCount(t *testing.T) {
 		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["hello"]}`))
 	}))
 	defer server.Close()
-	set, err := New(Options{Prometheus: prometheus.Options{DefaultAddress: server.URL}})
+	set, err := New(Options{PrometheusAddress: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 type settings struct {
 	controllers    controller.Options
 	namespaces     string
+	metricHosts    string
 	metricsAddress string
 	healthAddress  string
 	leaderElect    bool
@@ -32,7 +33,9 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.leaseNamespace, "leader-election-namespace", "", "namespace of the lease (default: that of the pod)")
 	flags.StringVar(&s.controllers.PrometheusAddress, "prometheus-address", "",
 		"Prometheus server of metrics that name none, such as http://prometheus.monitoring:9090")
-	flags.BoolVar(&s.controllers.PrometheusLoopback, "prometheus-allow-loopback", false,
+	flags.StringVar(&s.metricHosts, "metric-hosts", "",
+		"names, networks and addresses that metrics may ask, such as prometheus.monitoring,*.example.com,10.0.0.0/8 (default: all that are not local)")
+	flags.BoolVar(&s.controllers.MetricLoopback, "metric-allow-loopback", false,
 		"let metrics name addresses on this machine; for a controller that runs outside a cluster")
 	flags.DurationVar(&s.controllers.Settle, "settle-time", controller.DefaultSettle,
 		"how long gateways are given after the API has reported a change of traffic")
@@ -50,6 +53,7 @@ func parse(args []string) (settings, error) {
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
+	s.controllers.MetricHosts = split(s.metricHosts)
 	switch {
 	case flags.NArg() > 0:
 		return s, fmt.Errorf("%q is no flag, and the flags after it would be ignored: write --flag=value", flags.Arg(0))

@@ -15,7 +15,6 @@ import (
 
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/analysis/providers"
-	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -87,7 +86,7 @@ func resolved(t *testing.T) *v1alpha1.AnalysisRun {
 // against makes a world whose controller asks a server.
 func against(t *testing.T, address string, objects ...client.Object) *world {
 	t.Helper()
-	set, err := providers.New(providers.Options{Prometheus: prometheus.Options{DefaultAddress: address}})
+	set, err := providers.New(providers.Options{PrometheusAddress: address})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/analysis/judge"
+	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -66,8 +67,8 @@ func at(field string, err error) error {
 	}
 	moved := *fault
 	moved.Field = field
-	if errors.Is(err, errTooLarge) {
-		moved.Message = fmt.Sprintf("the samples take more than %d bytes; select fewer series, or a shorter interval", MaxBody)
+	if errors.Is(err, fetch.ErrTooLarge) {
+		moved.Message = fmt.Sprintf("the samples take more than %d bytes; select fewer series, or a shorter interval", fetch.MaxBody)
 	}
 	return &moved
 }
@@ -77,7 +78,7 @@ func samples(value model.Value, selector string) (model.Matrix, error) {
 	matrix, ok := value.(model.Matrix)
 	if !ok {
 		return nil, queryFault(v1alpha1.ReasonQueryInvalid, fmt.Sprintf(
-			`%s[…] gives no samples; write a selector such as http_requests_total{pod=~"web-.*"}`, printable(selector, shownText)))
+			`%s[…] gives no samples; write a selector such as http_requests_total{pod=~"web-.*"}`, fetch.Printable(selector, fetch.ShownText)))
 	}
 	for _, stream := range matrix {
 		if stream == nil || len(stream.Histograms) > 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/analysis/judge"
+	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -105,7 +106,7 @@ func TestCount(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := row.counters.serve(t)
-			got, err := newProvider(t, Options{AllowLoopback: true}).Count(t.Context(), countQuery(server.URL, row.from, row.to))
+			got, err := newProvider(t, Options{Guard: open(t)}).Count(t.Context(), countQuery(server.URL, row.from, row.to))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +124,7 @@ func TestCountTiles(t *testing.T) {
 		`bad{v="2"}`: {{"a/500", every(32, 1, 1, 2, 9, 1)}},
 		`all{v="1"}`: {{"s1/200", every(0, 1000, 1010, 1020, 1030, 1040, 1050, 1060, 1070)}},
 	}
-	provider := newProvider(t, Options{AllowLoopback: true})
+	provider := newProvider(t, Options{Guard: open(t)})
 	address := c.serve(t).URL
 	counted := func(from, to int) analysis.Count {
 		got, err := provider.Count(t.Context(), countQuery(address, from, to))
@@ -163,7 +164,7 @@ func TestCountFaults(t *testing.T) {
 		{"a native histogram", matrix(`[{"metric":{},"histograms":[[1700000000,{"count":"1","sum":"1"}]]}]`), "candidate.total", "native histogram"},
 		{"a series that is none", matrix(`[null]`), "candidate.total", "native histogram"},
 		{"a refusal", `{"status":"error","errorType":"bad_data","error":"parse error"}`, "candidate.total", "parse error"},
-		{"too much", strings.Repeat(" ", MaxBody+1), "candidate.total", "fewer series"},
+		{"too much", strings.Repeat(" ", fetch.MaxBody+1), "candidate.total", "fewer series"},
 		{"no JSON", "hello", "provider.prometheus.address", "HTTP API"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -174,7 +175,7 @@ func TestCountFaults(t *testing.T) {
 				_, _ = w.Write([]byte(row.body))
 			}))
 			defer server.Close()
-			_, err := newProvider(t, Options{AllowLoopback: true}).Count(t.Context(), countQuery(server.URL, 0, 60))
+			_, err := newProvider(t, Options{Guard: open(t)}).Count(t.Context(), countQuery(server.URL, 0, 60))
 			var fault *analysis.Fault
 			if !errors.As(err, &fault) || fault.Field != row.field || !strings.Contains(fault.Message, row.text) {
 				t.Errorf("error %v, want one of %s with %q", err, row.field, row.text)
@@ -188,7 +189,7 @@ func TestCountWarnings(t *testing.T) {
 		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["a store is away"]}`))
 	}))
 	defer server.Close()
-	got, err := newProvider(t, Options{AllowLoopback: true}).Count(t.Context(), countQuery(server.URL, 0, 60))
+	got, err := newProvider(t, Options{Guard: open(t)}).Count(t.Context(), countQuery(server.URL, 0, 60))
 	if err != nil || len(got.Warnings) != 4 || got.Batch != (judge.Batch{}) || !got.Newest.IsZero() {
 		t.Errorf("got %+v, error %v; want nothing but the warning of each query", got, err)
 	}

@@ -2,37 +2,34 @@ package prometheus
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"time"
-	"unicode"
 
 	prometheusv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 
 	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // explain turns the error of a query into a fault: which field it is about, and what would help.
 func (t target) explain(err error, limit time.Duration) *analysis.Fault {
 	var answer *prometheusv1.Error
+	var refusal *fetch.Refusal
 	switch {
 	case errors.As(err, &answer):
 		return t.explainAnswer(answer)
-	case errors.Is(err, errForbidden):
+	case errors.As(err, &refusal):
 		return &analysis.Fault{
-			Reason: v1alpha1.ReasonAddressInvalid, Field: fieldAddress, Cause: err,
-			Message: fmt.Sprintf("%s leads to the loopback or a link-local network; name a server in the cluster", t.address),
+			Reason: v1alpha1.ReasonAddressInvalid, Field: fieldAddress, Cause: err, Message: t.address + " " + refusal.Why,
 		}
-	case errors.Is(err, errRedirect):
+	case errors.Is(err, fetch.ErrRedirect):
 		return t.unreachable("it redirects, which is not followed; write the address that it redirects to", err)
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, fetch.ErrTooLarge):
 		return &analysis.Fault{
 			Reason: v1alpha1.ReasonQueryInvalid, Field: fieldQuery, Cause: err,
-			Message: fmt.Sprintf("the answer is larger than %d bytes; ask for one number", MaxBody),
+			Message: fmt.Sprintf("the answer is larger than %d bytes; ask for one number", fetch.MaxBody),
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &analysis.Fault{
@@ -41,7 +38,7 @@ func (t target) explain(err error, limit time.Duration) *analysis.Fault {
 				t.address, t.origin, limit, MaxTimeout),
 		}
 	}
-	return t.unreachable(network(err), err)
+	return t.unreachable(fetch.Network(err), err)
 }
 
 // explainAnswer explains an error that the server itself gave.
@@ -50,7 +47,7 @@ func (t target) explainAnswer(answer *prometheusv1.Error) *analysis.Fault {
 	case prometheusv1.ErrBadData, prometheusv1.ErrExec:
 		return &analysis.Fault{
 			Reason: v1alpha1.ReasonQueryInvalid, Field: fieldQuery, Cause: answer,
-			Message: "the server refuses the query: " + printable(answer.Msg, shownText),
+			Message: "the server refuses the query: " + fetch.Printable(answer.Msg, fetch.ShownText),
 		}
 	case prometheusv1.ErrTimeout, prometheusv1.ErrCanceled:
 		return &analysis.Fault{
@@ -74,32 +71,4 @@ func (t target) unreachable(why string, cause error) *analysis.Fault {
 		Reason: v1alpha1.ReasonProviderUnreachable, Field: fieldAddress, Cause: cause,
 		Message: fmt.Sprintf("cannot use %s%s: %s", t.address, t.origin, why),
 	}
-}
-
-// network describes an error below HTTP. Only errors that hold nothing a server sent are passed on: what a port that
-// speaks another protocol says is nobody's business.
-func network(err error) string {
-	var operation *net.OpError
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &operation):
-		return printable(operation.Error(), shownText) + "; check the address, and that the server runs"
-	case errors.As(err, &certificate):
-		return printable(certificate.Error(), shownText) + "; use an address that its certificate names"
-	}
-	return "it does not answer as a Prometheus does; check the address"
-}
-
-// printable takes control characters out of a text and cuts it.
-func printable(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
 }

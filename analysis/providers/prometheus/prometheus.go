@@ -4,11 +4,9 @@
 // One query must give one number: a scalar, or a vector with one element. An empty vector is no data. Several elements
 // are an error that shows their labels, because choosing one of them would be a guess.
 //
-// Servers are not trusted. An answer is read up to 1 MiB after decompression, and for at most the timeout; redirects are
-// not followed; what a server sends shows up in messages only where it is the error text of the API itself. An address
-// that stands in a metric, and so was written by whoever may write templates, is not asked when it leads to the loopback
-// or a link-local network, where machines keep their credentials. That is decided on the IP address, after its name has
-// been resolved.
+// Servers are asked through package fetch, which bounds what they can do. What one sends shows up in messages only where
+// it is the error text of the API itself. An address that stands in a metric has to pass the guard; the default address
+// may lead anywhere, also through a proxy.
 package prometheus
 
 import (
@@ -23,6 +21,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -31,15 +30,14 @@ const (
 	DefaultTimeout = 10 * time.Second
 	// MaxTimeout bounds every query, whatever its metric asks for: a worker waits for it.
 	MaxTimeout = 60 * time.Second
-	// MaxBody is the largest answer, in bytes, that is read. One number takes about 100.
-	MaxBody = 1 << 20
 
 	fieldAddress = "provider.prometheus.address"
 	fieldQuery   = "provider.prometheus.query"
 	fieldTimeout = "provider.prometheus.timeout"
 
-	shownSeries = 3   // in a message about several series
-	shownText   = 300 // bytes of a text that a server sent
+	shownSeries = 3 // in a message about several series
+
+	exampleAddress = "http://prometheus.monitoring:9090"
 )
 
 // Options say whom to ask.
@@ -47,30 +45,29 @@ type Options struct {
 	// DefaultAddress is asked when a metric names no address: the value of --prometheus-address. It may be empty, and
 	// may lead anywhere, as whoever runs the controller has set it.
 	DefaultAddress string
-	// AllowLoopback lets the addresses of metrics lead to the loopback and link-local networks. It is for a controller
-	// that runs outside a cluster.
-	AllowLoopback bool
+	// Guard says which addresses of metrics may be asked.
+	Guard *fetch.Guard
 }
 
 // Provider asks Prometheus servers.
 type Provider struct {
 	address string
-	own     http.Client // for the default address
-	foreign http.Client // for addresses from metrics
+	own     *http.Client // for the default address
+	foreign *http.Client // for addresses from metrics
 }
 
 // New makes a provider. The error says that the default address is none.
 func New(options Options) (*Provider, error) {
 	if options.DefaultAddress != "" {
-		if err := checkAddress(options.DefaultAddress); err != nil {
+		if err := fetch.CheckAddress(options.DefaultAddress, exampleAddress); err != nil {
 			return nil, fmt.Errorf("--prometheus-address: %w", err)
 		}
 	}
-	guard := refuseLocal
-	if options.AllowLoopback {
-		guard = nil
-	}
-	return &Provider{address: options.DefaultAddress, own: newClient(nil), foreign: newClient(guard)}, nil
+	return &Provider{
+		address: options.DefaultAddress,
+		own:     fetch.Transport{Guard: fetch.Anywhere(), Proxy: http.ProxyFromEnvironment}.Client(),
+		foreign: fetch.Transport{Guard: options.Guard}.Client(),
+	}, nil
 }
 
 // Measure asks one instant query for the moment query.At.
@@ -140,12 +137,12 @@ func (p *Provider) target(address string) (target, error) {
 			Message: "there is no server to ask; set this field, or --prometheus-address of the controller",
 		}
 	case address == "" || address == p.address:
-		return target{address: p.address, origin: " (from --prometheus-address)", client: &p.own}, nil
+		return target{address: p.address, origin: " (from --prometheus-address)", client: p.own}, nil
 	}
-	if err := checkAddress(address); err != nil {
+	if err := fetch.CheckAddress(address, exampleAddress); err != nil {
 		return target{}, addressFault(err)
 	}
-	return target{address: address, client: &p.foreign}, nil
+	return target{address: address, client: p.foreign}, nil
 }
 
 // addressFault is the fault of an address that cannot be asked.
@@ -200,7 +197,7 @@ func series(v model.Vector) string {
 	var shown []string
 	for _, sample := range v[:min(len(v), shownSeries)] {
 		if sample != nil {
-			shown = append(shown, printable(sample.Metric.String(), shownText/shownSeries))
+			shown = append(shown, fetch.Printable(sample.Metric.String(), fetch.ShownText/shownSeries))
 		}
 	}
 	if len(v) > shownSeries {
@@ -213,7 +210,7 @@ func series(v model.Vector) string {
 func clean(warnings prometheusv1.Warnings) []string {
 	var texts []string
 	for _, warning := range warnings[:min(len(warnings), shownSeries)] {
-		texts = append(texts, printable(warning, shownText))
+		texts = append(texts, fetch.Printable(warning, fetch.ShownText))
 	}
 	return texts
 }

@@ -127,7 +127,7 @@ func (d *driver) start() error {
 	if err != nil {
 		return err
 	}
-	err = controller.Setup(d.t.Context(), mgr, controller.Options{Settle: settle, Concurrency: 2, PrometheusLoopback: true})
+	err = controller.Setup(d.t.Context(), mgr, controller.Options{Settle: settle, Concurrency: 2, MetricLoopback: true})
 	if err != nil {
 		return err
 	}
