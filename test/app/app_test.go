@@ -27,13 +27,14 @@ func TestConfigFrom(t *testing.T) {
 		"everything set": {
 			env: map[string]string{
 				"VERSION": "v3", "HOSTNAME": "web-1", "ADDRESS": ":80", "ADMIN_ADDRESS": ":81",
-				"ERROR_RATE": "0.2", "LATENCY": "50ms", "DRAIN": "0",
+				"ERROR_RATE": "0.2", "ERRORS": "scattered", "LATENCY": "50ms", "DRAIN": "0",
 			},
 			want: Config{
 				Version: "v3", Pod: "web-1", Address: ":80", AdminAddress: ":81",
-				Fault: Fault{ErrorRate: 0.2, Latency: 50 * time.Millisecond},
+				Fault: Fault{ErrorRate: 0.2, Scattered: true, Latency: 50 * time.Millisecond},
 			},
 		},
+		"errors are not known": {env: map[string]string{"ERRORS": "many"}, wantErr: `ERRORS: "many" is not known: write scattered`},
 		"error rate is no number": {
 			env:     map[string]string{"ERROR_RATE": "20%"},
 			wantErr: `ERROR_RATE: "20%" is not a number: write one from 0 to 1`,
@@ -79,7 +80,7 @@ func TestErrorsAreSpreadEvenly(t *testing.T) {
 		{0.3, "...X..X..X...X..X..X "},
 		{1, "XXXXXXXXXXXXXXXXXXXX "},
 	} {
-		faults := NewFaults(Fault{ErrorRate: c.rate})
+		faults := NewFaults(Fault{ErrorRate: c.rate}, "web-1")
 		got := ""
 		for range 20 {
 			if _, fail := faults.Next(); fail {
@@ -95,7 +96,7 @@ func TestErrorsAreSpreadEvenly(t *testing.T) {
 }
 
 func TestErrorRateHoldsOverManyRequests(t *testing.T) {
-	faults := NewFaults(Fault{ErrorRate: 0.013})
+	faults := NewFaults(Fault{ErrorRate: 0.013}, "web-1")
 	failed := 0
 	for range 100_000 {
 		if _, fail := faults.Next(); fail {
@@ -104,6 +105,32 @@ func TestErrorRateHoldsOverManyRequests(t *testing.T) {
 	}
 	if failed != 1300 {
 		t.Errorf("%d of 100000 failed, want 1300", failed)
+	}
+}
+
+// TestScatteredErrorsAreIndependent holds the rate and, by how much the number of errors of a thousand requests varies,
+// that none of them knows of the others: np(1−p), where evenly spread ones would hardly vary.
+func TestScatteredErrorsAreIndependent(t *testing.T) {
+	const rate, each, times = 0.01, 1000, 1000
+	faults := NewFaults(Fault{ErrorRate: rate, Scattered: true}, "web-1")
+	var sum, squares float64
+	for range times {
+		n := 0.0
+		for range each {
+			if _, fail := faults.Next(); fail {
+				n++
+			}
+		}
+		sum += n
+		squares += n * n
+	}
+	mean := sum / times
+	variance := squares/times - mean*mean
+	if want := rate * each; mean < 0.95*want || mean > 1.05*want {
+		t.Errorf("%.2f of %d requests fail, want about %.0f", mean, each, want)
+	}
+	if want := rate * (1 - rate) * each; variance < 0.8*want || variance > 1.2*want {
+		t.Errorf("their number varies by %.2f, want about %.2f", variance, want)
 	}
 }
 

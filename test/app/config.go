@@ -17,7 +17,8 @@ type Config struct {
 	Address string
 	// AdminAddress is the port of metrics and faults. ADMIN_ADDRESS, default ":9090".
 	AdminAddress string
-	// Fault is what goes wrong from the start. ERROR_RATE, from 0 to 1, and LATENCY; default none.
+	// Fault is what goes wrong from the start. ERROR_RATE, from 0 to 1, ERRORS=scattered for errors that are drawn, and
+	// LATENCY; default none.
 	Fault Fault
 	// Drain is how long the app goes on answering after SIGTERM; 0 ends it at once. DRAIN, default 5s.
 	Drain time.Duration
@@ -41,6 +42,13 @@ func configFrom(getenv func(string) string) (Config, error) {
 			return config, fmt.Errorf("ERROR_RATE: %q is not a number: write one from 0 to 1", s)
 		}
 		config.Fault.ErrorRate = rate
+	}
+	switch s := getenv("ERRORS"); s {
+	case "":
+	case "scattered":
+		config.Fault.Scattered = true
+	default:
+		return config, fmt.Errorf("ERRORS: %q is not known: write scattered, or leave it out for errors that are spread evenly", s)
 	}
 	var err error
 	if config.Fault.Latency, err = durationFrom(getenv, "LATENCY", 0); err != nil {

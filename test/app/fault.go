@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -15,6 +17,9 @@ import (
 type Fault struct {
 	// ErrorRate is the share of requests, from 0 to 1, that are answered with 500.
 	ErrorRate float64
+	// Scattered has each request fail by itself, with the odds of ErrorRate, as errors do in life. Otherwise they are spread
+	// evenly.
+	Scattered bool
 	// Latency is how long every answer is held back.
 	Latency time.Duration
 	// Unready has /readyz say that no requests are to be sent here. Those that come are answered as ever.
@@ -37,16 +42,26 @@ type Faults struct {
 	fault Fault
 	// due is the share of an error that has built up: whenever it reaches 1, a request fails.
 	due float64
+	// random draws the errors that are scattered.
+	random *rand.Rand
 }
 
-// NewFaults starts with fault.
-func NewFaults(fault Fault) *Faults { return &Faults{fault: fault} }
+// NewFaults starts with fault. Of one name, the same requests fail each time that errors are scattered: no two pods have
+// the same name.
+func NewFaults(fault Fault, name string) *Faults {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(name))
+	return &Faults{fault: fault, random: rand.New(rand.NewPCG(hash.Sum64(), 0))}
+}
 
-// Next says how long the next request is held back, and whether it then fails. Failures are spread evenly, not drawn at
-// random: with 0.2 every fifth request fails, so that a short measurement shows the rate that was asked for.
+// Next says how long the next request is held back, and whether it then fails. Unless failures are scattered they are
+// spread evenly: with 0.2 every fifth request fails, so that a short measurement shows the rate that was asked for.
 func (f *Faults) Next() (latency time.Duration, fail bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.fault.Scattered {
+		return f.fault.Latency, f.random.Float64() < f.fault.ErrorRate
+	}
 	f.due += f.fault.ErrorRate
 	// Five times 0.2 adds up to a little less than 1.
 	const rounding = 1e-9
@@ -60,6 +75,7 @@ func (f *Faults) Next() (latency time.Duration, fail bool) {
 // faultDocument is a Fault on the wire. What a request leaves out stays as it was.
 type faultDocument struct {
 	ErrorRate *float64 `json:"errorRate,omitempty"`
+	Scattered *bool    `json:"scattered,omitempty"`
 	Latency   *string  `json:"latency,omitempty"`
 	Unready   *bool    `json:"unready,omitempty"`
 }
@@ -78,6 +94,7 @@ func (f *Faults) change(d faultDocument) error {
 		}
 		fault.Latency = latency
 	}
+	fault.Scattered = ptr.Deref(d.Scattered, fault.Scattered)
 	fault.Unready = ptr.Deref(d.Unready, fault.Unready)
 	if err := fault.validate(); err != nil {
 		return err
@@ -87,7 +104,7 @@ func (f *Faults) change(d faultDocument) error {
 }
 
 // ServeHTTP shows the fault to a GET and changes it by a POST of {"errorRate": 0.2, "latency": "50ms",
-// "unready": true}.
+// "unready": true}; "scattered": true draws the errors.
 func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		var d faultDocument
@@ -108,6 +125,9 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	document := faultDocument{ErrorRate: &fault.ErrorRate, Latency: &latency}
 	if fault.Unready {
 		document.Unready = &fault.Unready
+	}
+	if fault.Scattered {
+		document.Scattered = &fault.Scattered
 	}
 	_ = json.NewEncoder(w).Encode(document)
 }

@@ -45,7 +45,7 @@ type App struct {
 func NewApp(config Config, clk clock.Clock) *App {
 	a := &App{
 		config:   config,
-		faults:   NewFaults(config.Fault),
+		faults:   NewFaults(config.Fault, config.Pod),
 		clock:    clk,
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -71,6 +71,8 @@ type Version struct {
 	Name string
 	// ErrorRate is the share of requests, from 0 to 1, that it answers with 500.
 	ErrorRate float64
+	// Scattered has requests fail at random, each by itself. Otherwise errors are spread evenly.
+	Scattered bool
 }
 
 // Hostname is the name that requests to the app carry. Each namespace has its own, so that gateways may share a port.
@@ -224,7 +226,7 @@ func (s Settings) Template(version Version) runtime.RawExtension {
 }
 
 func (s Settings) appContainer(version Version) corev1.Container {
-	return corev1.Container{
+	container := corev1.Container{
 		Name:            "app",
 		Image:           s.AppImage,
 		ImagePullPolicy: corev1.PullIfNotPresent,
@@ -246,6 +248,10 @@ func (s Settings) appContainer(version Version) corev1.Container {
 		Resources:       small(),
 		SecurityContext: containerSecurity(),
 	}
+	if version.Scattered {
+		container.Env = append(container.Env, corev1.EnvVar{Name: "ERRORS", Value: "scattered"})
+	}
+	return container
 }
 
 // VersionOf is the name of the version in a pod template: the inverse of Template.
