@@ -150,22 +150,32 @@ func age(answer Count, end time.Time) time.Duration {
 	return end.Sub(answer.Newest)
 }
 
-// stateMessage says why a batch is no evidence, and what would help.
+// stateMessage says why a batch is no evidence, by the name of its state, and what would help.
 func stateMessage(kind weighed, state judge.State, answer Count, end time.Time) string {
 	switch state {
 	case judge.NoCanaryTraffic:
-		return "no request reached the candidate while " + arm("stable served", answer.Batch.Stable) +
+		return string(state) + ": no request reached the candidate while " + arm("stable served", answer.Batch.Stable) +
 			"; look whether the route sends it traffic, and whether " + kind.field() + ".candidate selects its series"
 	case judge.NoBaseline:
-		return "stable served nothing, so there is nothing to compare with; look whether " + kind.field() + ".stable selects its series"
+		return string(state) + ": " + noBaseline(kind, answer.Batch.Candidate)
 	case judge.Stale:
-		return fmt.Sprintf("the newest sample is %s old; look whether the server still scrapes both versions",
-			age(answer, end).Round(time.Second))
+		return fmt.Sprintf("%s: the newest sample is %s old; look whether the server still scrapes both versions",
+			state, age(answer, end).Round(time.Second))
 	case judge.Partial:
-		return "the answer may not be whole, and is asked for again; warning: " + clip(strings.Join(answer.Warnings, "; "), maxMessage/2)
+		return string(state) + ": the answer may not be whole, and is asked for again; warning: " + clip(strings.Join(answer.Warnings, "; "), maxMessage/2)
 	case judge.Ok, judge.SourceError, judge.Ambiguous:
 	}
 	return string(state)
+}
+
+// noBaseline says that stable served nothing, and whether the candidate did.
+func noBaseline(kind weighed, candidate judge.Arm) string {
+	if candidate.Total == 0 {
+		return "no request reached either version, so there is nothing to compare; it waits for requests; look whether " +
+			kind.field() + " selects the series of both"
+	}
+	return "stable served nothing while " + arm("the candidate served", candidate) +
+		", so there is nothing to compare with; look whether " + kind.field() + ".stable selects its series"
 }
 
 // served says what both versions served.

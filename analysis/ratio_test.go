@@ -222,11 +222,11 @@ func TestRatioStates(t *testing.T) {
 		text   string
 		again  bool
 	}{
-		{"no candidate", batch(0, 0, 1, 900), nil, v1alpha1.ReasonNoCanaryTraffic, v1alpha1.MeasurementNoData, "no request reached the candidate while stable served 1 bad of 900", false},
-		{"no stable", batch(0, 100, 0, 0), nil, v1alpha1.ReasonNoBaseline, v1alpha1.MeasurementNoData, "nothing to compare with", false},
-		{"nobody", Count{}, nil, v1alpha1.ReasonNoBaseline, v1alpha1.MeasurementNoData, "nothing to compare with", false},
-		{"partial", partial, nil, v1alpha1.ReasonPartial, v1alpha1.MeasurementNoData, "a store is away", true},
-		{"stale", stale, nil, v1alpha1.ReasonStale, v1alpha1.MeasurementNoData, "old", true},
+		{"no candidate", batch(0, 0, 1, 900), nil, v1alpha1.ReasonNoCanaryTraffic, v1alpha1.MeasurementNoData, "ratio: NoCanaryTraffic: no request reached the candidate while stable served 1 bad of 900", false},
+		{"no stable", batch(0, 100, 0, 0), nil, v1alpha1.ReasonNoBaseline, v1alpha1.MeasurementNoData, "ratio: NoBaseline: stable served nothing while the candidate served 0 bad of 100", false},
+		{"nobody", Count{}, nil, v1alpha1.ReasonNoBaseline, v1alpha1.MeasurementNoData, "ratio: NoBaseline: no request reached either version", false},
+		{"partial", partial, nil, v1alpha1.ReasonPartial, v1alpha1.MeasurementNoData, "Partial: ", true},
+		{"stale", stale, nil, v1alpha1.ReasonStale, v1alpha1.MeasurementNoData, "Stale: the newest sample is", true},
 		{"more bad than all", wrong, nil, v1alpha1.ReasonQueryInvalid, v1alpha1.MeasurementError, "let bad select a part", true},
 		{"an error", Count{}, &Fault{Reason: v1alpha1.ReasonProviderUnreachable, Field: "stable.bad", Message: "nobody there"}, v1alpha1.ReasonProviderUnreachable, v1alpha1.MeasurementError, "spec.metrics[0].ratio.stable.bad: nobody there", true},
 		{"a server away", Count{}, &Fault{Reason: v1alpha1.ReasonProviderUnreachable, Field: "provider.prometheus.address", Message: "nobody there"}, v1alpha1.ReasonProviderUnreachable, v1alpha1.MeasurementError, "spec.metrics[0].provider.prometheus.address: nobody there", true},
