@@ -27,8 +27,8 @@ type weighed interface {
 	passAfter() *int32
 	// count asks for the batch of a span.
 	count(ctx context.Context, provider Provider, over span) (Count, error)
-	// resume makes the test as it was left; a new one when nothing was.
-	resume(falseAbort float64, left *v1alpha1.Comparison) (test, error)
+	// resume makes the test as it was left; a new one, of so many steps, when nothing was.
+	resume(odds odds, left *v1alpha1.Comparison) (test, error)
 }
 
 // kindOf gives what weighs a metric; nil for one with conditions. Its texts are those of the metric that it is given.
@@ -64,17 +64,6 @@ type Counted struct {
 // span is a time after from, until to and at to.
 type span struct{ from, to time.Time }
 
-// falseAbort are the odds with which one metric of a run may abort a candidate without harm: those of all are divided.
-func falseAbort(spec v1alpha1.AnalysisRunSpec) float64 {
-	sharing := 0
-	for i := range spec.Metrics {
-		if kindOf(&spec.Metrics[i]) != nil {
-			sharing++
-		}
-	}
-	return judge.Defaults().FalseAbort / float64(max(sharing, 1))
-}
-
 // from is where the next batch begins.
 func from(metric v1alpha1.Metric, status v1alpha1.AnalysisRunStatus, index int) time.Time {
 	if index < len(status.Metrics) {
@@ -85,16 +74,19 @@ func from(metric v1alpha1.Metric, status v1alpha1.AnalysisRunStatus, index int) 
 	return status.StartedAt.Add(duration(metric.InitialDelay))
 }
 
-// count takes the next batch. One that is not whole is left for later: the next one begins where the last whole one has
+// count takes the next batch, within a time in which traffic stands still. One that is not whole is left for later: the next one begins where the last whole one has
 // ended. One in which a version served nothing is over, as there is nothing more to come.
 func (m Meter) count(
-	ctx context.Context, kind weighed, begin, now time.Time,
+	ctx context.Context, kind weighed, over rest, now time.Time,
 ) (v1alpha1.Measurement, *Counted, error) {
-	end := now.Add(-v1alpha1.RatioLag).Truncate(time.Second)
+	begin, end := over.from, now.Add(-v1alpha1.RatioLag).Truncate(time.Second)
+	if over.over() && over.to.Before(end) {
+		end = over.to
+	}
 	if !end.After(begin) {
 		return v1alpha1.Measurement{}, nil, &Fault{
 			Reason: v1alpha1.ReasonNoData, Field: kind.field(),
-			Message: "the batch has no length yet, as the clock was put back; it waits",
+			Message: "the batch has no length yet, as traffic moved or the clock was put back; it waits",
 		}
 	}
 	answer, err := kind.count(ctx, m.Provider, span{begin, end})

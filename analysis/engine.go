@@ -103,9 +103,12 @@ func begin(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus, no
 func schedule(spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, now time.Time) Step {
 	step := Step{Status: status}
 	for i, result := range status.Metrics {
-		at := result.NextAt.Time
+		if result.Phase.Ended() {
+			continue
+		}
+		at, known := dueAt(spec, i, status)
 		switch {
-		case result.Phase.Ended():
+		case !known: // a change of the spec will tell
 		case !at.After(now) || leapt(spec.Metrics[i], result, now):
 			step.Due = append(step.Due, i)
 		case step.WakeAt.IsZero() || at.Before(step.WakeAt):

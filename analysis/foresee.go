@@ -54,7 +54,7 @@ type Foresight struct {
 // Foresee tells what the ratios of a template would find under some traffic, when harm is there from the start. Metrics
 // with conditions are left out. The error is that of a ratio whose settings cannot be used.
 func Foresee(metrics []v1alpha1.Metric, traffic Traffic) ([]Foresight, error) {
-	odds := falseAbort(v1alpha1.AnalysisRunSpec{Metrics: metrics})
+	odds := oddsOf(v1alpha1.AnalysisRunSpec{Metrics: metrics})
 	var all []Foresight
 	for _, metric := range metrics {
 		if metric.Ratio == nil {

@@ -29,9 +29,13 @@ func (m Meter) Measure(
 	ctx context.Context, spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, index int, now time.Time,
 ) Measured {
 	metric := spec.Metrics[index]
+	next, ok := restAfter(spec.Shifts, from(metric, status, index))
+	if !ok {
+		next = rest{span: span{from: now}} // nothing to count until traffic rests
+	}
 	seen := &disclosed{}
 	m.Secrets = seen.by(m.Secrets)
-	taken, counted, err := m.measure(ctx, spec, metric, from(metric, status, index), now)
+	taken, counted, err := m.measure(ctx, spec, metric, next, now)
 	if err != nil {
 		taken = refused(below(fmt.Sprintf("spec.metrics[%d]", index), err))
 	}
@@ -40,9 +44,9 @@ func (m Meter) Measure(
 	return Measured{Metric: metric.Name, Measurement: taken, Counted: counted}
 }
 
-// measure takes a measurement with a figure, or says why there is none. A batch begins at begin.
+// measure takes a measurement with a figure, or says why there is none. A batch is one of next.
 func (m Meter) measure(
-	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, begin, now time.Time,
+	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, next rest, now time.Time,
 ) (v1alpha1.Measurement, *Counted, error) {
 	expanded, err := Expand(metric, valuesOf(spec.Args))
 	if err != nil {
@@ -52,7 +56,7 @@ func (m Meter) measure(
 		return v1alpha1.Measurement{}, nil, err
 	}
 	if kind := kindOf(&expanded); kind != nil {
-		return m.count(ctx, kind, begin, now)
+		return m.count(ctx, kind, next, now)
 	}
 	taken, err := m.figure(ctx, expanded, now)
 	return taken, nil, err

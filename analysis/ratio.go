@@ -40,7 +40,7 @@ func (r ratio) check() error {
 	if err := checkSelectors(r.selectors()); err != nil {
 		return err
 	}
-	_, err := r.settings(judge.Defaults().FalseAbort)
+	_, err := r.settings(odds{falseAbort: judge.Defaults().FalseAbort})
 	return err
 }
 
@@ -58,16 +58,16 @@ func (r ratio) count(ctx context.Context, provider Provider, over span) (Count, 
 	})
 }
 
-func (r ratio) resume(falseAbort float64, left *v1alpha1.Comparison) (test, error) {
-	settings, err := r.settings(falseAbort)
+func (r ratio) resume(odds odds, left *v1alpha1.Comparison) (test, error) {
+	settings, err := r.settings(odds)
 	if err != nil {
 		return nil, err
 	}
 	return resumeCounts(settings, left)
 }
 
-// settings of the test, where the odds of a false abort are these.
-func (r ratio) settings(falseAbort float64) (judge.Settings, error) {
+// settings of the test, with these odds.
+func (r ratio) settings(odds odds) (judge.Settings, error) {
 	settings := judge.Defaults()
 	relative, err := percent("ratio.maxRelativeIncrease", r.metric.Ratio.MaxRelativeIncrease, settings.Fail.Relative-1)
 	if err != nil {
@@ -81,7 +81,7 @@ func (r ratio) settings(falseAbort float64) (judge.Settings, error) {
 	settings.Pass = judge.Margin{
 		Relative: 1 + passOverFailRelative*max(relative, 0.01), Absolute: passOverFailAbsolute * max(absolute, 0.0001),
 	}
-	settings.FalseAbort = falseAbort
+	settings.FalseAbort, settings.Steps = odds.falseAbort, odds.steps
 	if err := settings.Check(); err != nil {
 		return settings, &Fault{Reason: v1alpha1.ReasonQueryInvalid, Field: "ratio", Message: err.Error()}
 	}

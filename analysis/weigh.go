@@ -3,8 +3,10 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sluice-dev/sluice/analysis/judge"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -19,14 +21,60 @@ type test interface {
 	pass() float64
 	// settings of the test.
 	settings() judge.Settings
+	// step begins the next step: harm may begin here, and a pass is shown anew.
+	step()
+	// since leaves what an earlier test has seen out of all that is told of requests, and in the evidence.
+	since(before test)
 	// requests of the candidate that were seen, and how many it takes to find what is not to pass.
 	requests() (seen, needed float64)
-	// tell writes down what was seen, and what is needed to resume.
+	// tell writes down what was seen, and what is needed to resume. The counts by weight are there already.
 	tell(c *v1alpha1.Comparison, interval bool)
 }
 
+// odds are what a test of one metric may use up.
+type odds struct {
+	// falseAbort is how likely a candidate without harm may be found to do some.
+	falseAbort float64
+	// steps is at how many weights harm may begin.
+	steps int
+}
+
+// oddsOf are those of each metric of a run.
+func oddsOf(spec v1alpha1.AnalysisRunSpec) odds {
+	return odds{falseAbort: falseAbort(spec), steps: int(spec.PlannedSteps)}
+}
+
+// resumed is the test of a metric as it was left: by this run, or by the one before it in the release.
+func resumed(spec v1alpha1.AnalysisRunSpec, index int, left *v1alpha1.Comparison) (test, error) {
+	metric := spec.Metrics[index]
+	kind, carried := kindOf(&metric), carriedBy(spec, metric.Name)
+	if carried == nil {
+		return kind.resume(oddsOf(spec), left)
+	}
+	memory := &v1alpha1.Comparison{Memory: carried.Memory}
+	before, err := kind.resume(oddsOf(spec), memory)
+	if err != nil {
+		return nil, err
+	}
+	if left == nil {
+		left = memory
+	}
+	test, err := kind.resume(oddsOf(spec), left)
+	if err != nil {
+		return nil, err
+	}
+	if left == memory && carried.Gate != spec.Gate {
+		test.step()
+	}
+	test.since(before)
+	return test, nil
+}
+
 // counts is a test of one kind of bad requests.
-type counts struct{ test *judge.Counts }
+type counts struct {
+	test   *judge.Counts
+	before *judge.Counts // what earlier runs had seen; nil for nothing
+}
 
 // resumeCounts makes a test of counts as it was left.
 func resumeCounts(settings judge.Settings, left *v1alpha1.Comparison) (test, error) {
@@ -37,35 +85,47 @@ func resumeCounts(settings judge.Settings, left *v1alpha1.Comparison) (test, err
 	if err != nil {
 		return nil, err
 	}
-	return counts{made}, nil
+	return &counts{test: made}, nil
 }
 
-func (c counts) observe(counted Counted) error { return c.test.Observe(counted.Batch) }
-func (c counts) fail() float64                 { return c.test.Fail() }
-func (c counts) pass() float64                 { return c.test.Pass() }
-func (c counts) settings() judge.Settings      { return c.test.Settings() }
+func (c *counts) observe(counted Counted) error { return c.test.Observe(counted.Batch) }
+func (c *counts) fail() float64                 { return c.test.Fail() }
+func (c *counts) pass() float64                 { return c.test.Pass() }
+func (c *counts) settings() judge.Settings      { return c.test.Settings() }
 
-func (c counts) requests() (seen, needed float64) {
-	return c.test.Seen().Candidate.Total, judge.Needed(c.test.Settings(), c.test.Seen())
+func (c *counts) step() { c.test.Step() }
+
+func (c *counts) since(before test) {
+	if earlier, ok := before.(*counts); ok {
+		c.before = earlier.test
+	}
 }
 
-func (c counts) tell(into *v1alpha1.Comparison, interval bool) {
-	seen := c.test.Seen()
+func (c *counts) requests() (seen, needed float64) {
+	here, _ := c.test.Since(c.before)
+	return here.Candidate.Total, judge.Needed(c.test.Settings(), here)
+}
+
+func (c *counts) tell(into *v1alpha1.Comparison, interval bool) {
+	seen, ratio := c.test.Since(c.before)
 	into.Candidate, into.Stable = requests(seen.Candidate), requests(seen.Stable)
-	into.Ratio = short(c.test.Ratio())
+	into.Ratio = short(ratio)
 	if interval {
 		into.RatioRange = between(
-			judge.RatioInterval([]judge.Batch{seen}, judge.Defaults().FalseAbort, judge.Defaults().FalsePass))
+			judge.RatioInterval(byWeight(*into, seen), judge.Defaults().FalseAbort, judge.Defaults().FalsePass))
 	}
 	into.Memory = c.test.Memory()
 }
 
 // compare folds a batch into the comparison of a metric.
 func compare(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResult, counted Counted) error {
-	metric := spec.Metrics[index]
-	test, err := kindOf(&metric).resume(falseAbort(spec), result.Comparison)
+	test, err := resumed(spec, index, result.Comparison)
 	if err != nil {
 		return err
+	}
+	weights, risen := weighedAt(weightAt(spec.Shifts, counted.Until), result.Comparison, counted.Batch)
+	if risen {
+		test.step()
 	}
 	if err := test.observe(counted); err != nil {
 		return err
@@ -75,11 +135,51 @@ func compare(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricRe
 		Until:    moment(counted.Until),
 		Evidence: short(math.Exp(min(test.fail(), maxShown))), Limit: short(math.Exp(test.settings().FailAt())),
 		Needed:  whole(needed),
-		History: prolonged(historyOf(result.Comparison), counted.Until, interval(metric), test.fail()),
+		Weights: weights,
+		History: prolonged(historyOf(result.Comparison), counted.Until, interval(spec.Metrics[index]), test.fail()),
 	}
-	test.tell(c, !isEndless(metric))
+	test.tell(c, !isEndless(spec.Metrics[index]) || len(weights) > 0)
 	result.Comparison = c
 	return nil
+}
+
+// weighedAt adds a batch to the counts of its weight, and says whether that is another weight than the one before. Beyond
+// what a status holds, what is served at further weights is added to the last.
+func weighedAt(weight string, left *v1alpha1.Comparison, batch judge.Batch) (all []v1alpha1.WeightCounts, another bool) {
+	if left != nil {
+		all = slices.Clone(left.Weights)
+	}
+	if weight == "" {
+		return all, false
+	}
+	another = len(all) > 0 && all[len(all)-1].Weight != weight
+	if len(all) == 0 || another && len(all) < maxWeights {
+		all = append(all, v1alpha1.WeightCounts{Weight: weight})
+	}
+	last := &all[len(all)-1]
+	last.Weight = weight
+	last.Candidate = plus(last.Candidate, requests(batch.Candidate))
+	last.Stable = plus(last.Stable, requests(batch.Stable))
+	return all, another
+}
+
+// maxWeights is how many weights a status tells apart.
+const maxWeights = 64
+
+func plus(a, b v1alpha1.RequestCounts) v1alpha1.RequestCounts {
+	return v1alpha1.RequestCounts{Bad: a.Bad + b.Bad, Total: a.Total + b.Total}
+}
+
+// byWeight are the batches of a comparison, one for each weight, as far as weights are known.
+func byWeight(c v1alpha1.Comparison, seen judge.Batch) []judge.Batch {
+	if len(c.Weights) == 0 {
+		return []judge.Batch{seen}
+	}
+	all := make([]judge.Batch, 0, len(c.Weights))
+	for _, w := range c.Weights {
+		all = append(all, seenOf(v1alpha1.Comparison{Candidate: w.Candidate, Stable: w.Stable}))
+	}
+	return all
 }
 
 // maxShown is the largest logarithm that is shown as a factor, a million million.
@@ -105,7 +205,7 @@ func weighedPhase(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Metr
 func decide(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResult) (judge.Decision, error) {
 	metric := spec.Metrics[index]
 	kind := kindOf(&metric)
-	test, err := kind.resume(falseAbort(spec), result.Comparison)
+	test, err := resumed(spec, index, result.Comparison)
 	if err != nil {
 		return judge.Decision{}, err
 	}
@@ -132,9 +232,10 @@ func weighedMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Me
 	case c == nil && result.Phase == v1alpha1.AnalysisStopped:
 		return "stopped before anything was counted" + tally(result)
 	case c == nil:
-		return fmt.Sprintf("the first batch is counted %s after the start", metric.FirstAfter())
+		return fmt.Sprintf("the first batch is counted %s after the start", firstAfter(spec, index)) + brought(spec, metric.Name)
 	}
-	text := fmt.Sprintf("%s%s; evidence of harm %s, fails at %s", factor(*c), served(seenOf(*c)), c.Evidence, c.Limit)
+	text := fmt.Sprintf("%s%s; evidence of harm %s, fails at %s%s", factor(*c), served(seenOf(*c)), c.Evidence, c.Limit,
+		brought(spec, metric.Name))
 	switch result.Phase {
 	case v1alpha1.AnalysisPassed:
 		if decision.Proven {
@@ -144,9 +245,37 @@ func weighedMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Me
 	case v1alpha1.AnalysisInconclusive:
 		lacking := strings.Join(decision.Lacking, "; ")
 		return text + "; too few to tell: " + strings.TrimPrefix(lacking, metric.Name+": ")
-	case v1alpha1.AnalysisFailed, v1alpha1.AnalysisStopped, v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning:
+	case v1alpha1.AnalysisRunning:
+		return text + moving(spec, c.Until.Time)
+	case v1alpha1.AnalysisFailed, v1alpha1.AnalysisStopped, v1alpha1.AnalysisPending:
 	}
 	return text
+}
+
+// moving says that nothing is counted because traffic moves; empty while it rests.
+func moving(spec v1alpha1.AnalysisRunSpec, since time.Time) string {
+	if _, rests := restAfter(spec.Shifts, since); rests {
+		return ""
+	}
+	return "; traffic moves, and nothing is counted until it rests"
+}
+
+// firstAfter is how long after the start the first batch of a run is counted at the earliest.
+func firstAfter(spec v1alpha1.AnalysisRunSpec, index int) time.Duration {
+	first := spec.Metrics[index].FirstAfter()
+	if len(spec.Shifts) > 0 {
+		first += max(0, v1alpha1.ShiftMargin-duration(spec.Metrics[index].InitialDelay))
+	}
+	return first
+}
+
+// brought says which earlier analysis evidence goes on from; empty for none.
+func brought(spec v1alpha1.AnalysisRunSpec, metric string) string {
+	carried := carriedBy(spec, metric)
+	if carried == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (goes on from %s of %s)", carried.Evidence, carried.Gate)
 }
 
 // factor says the ratio, when there is one: "×5.8 (1.9–14): ".

@@ -25,6 +25,9 @@ func (a Arm) Rate() float64 {
 // plus sums two arms.
 func (a Arm) plus(b Arm) Arm { return Arm{Bad: a.Bad + b.Bad, Total: a.Total + b.Total} }
 
+// minus takes an arm that is part of it away.
+func (a Arm) minus(b Arm) Arm { return Arm{Bad: max(a.Bad-b.Bad, 0), Total: max(a.Total-b.Total, 0)} }
+
 // check says why an arm cannot be counts of requests.
 func (a Arm) check(who string) error {
 	switch {
@@ -66,6 +69,11 @@ func (b Batch) Check() error {
 // Plus sums two batches.
 func (b Batch) Plus(other Batch) Batch {
 	return Batch{Candidate: b.Candidate.plus(other.Candidate), Stable: b.Stable.plus(other.Stable)}
+}
+
+// minus takes a batch that is part of it away.
+func (b Batch) minus(other Batch) Batch {
+	return Batch{Candidate: b.Candidate.minus(other.Candidate), Stable: b.Stable.minus(other.Stable)}
 }
 
 // glaring says that a candidate is plainly broken, so that no second and third batch needs to agree: 20 requests, half

@@ -66,6 +66,14 @@ func (c *Counts) Seen() Batch { return c.seen }
 // Ratio is that of all batches, as the function Ratio has it.
 func (c *Counts) Ratio() float64 { return c.over / c.under }
 
+// Since is the sum of all batches since an earlier state of the same test, and their ratio; nil is the beginning.
+func (c *Counts) Since(before *Counts) (Batch, float64) {
+	if before == nil {
+		return c.seen, c.Ratio()
+	}
+	return c.seen.minus(before.seen), (c.over - before.over) / (c.under - before.under)
+}
+
 // Batches is how many were observed.
 func (c *Counts) Batches() int { return c.batches }
 

@@ -86,10 +86,16 @@ type Comparison struct {
 	// +optional
 	Ratio string `json:"ratio,omitempty"`
 	// RatioRange is where the ratio lies, "1.9–14", with 99 % certainty that it is no less and 95 % that it is no more,
-	// at whatever moment one looks. Empty when the weight may have changed in the meantime.
+	// at whatever moment one looks. Empty when the weight may have changed in the meantime, and nobody knows when.
 	// +optional
 	RatioRange string `json:"ratioRange,omitempty"`
-	// Evidence that the candidate has more bad requests than is tolerated, as a factor: 1 is none.
+	// Weights are the counts by weight, in the order in which they were in place. Absent where the weight is not known.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Weights []WeightCounts `json:"weights,omitempty"`
+	// Evidence that the candidate has more bad requests than is tolerated, as a factor: 1 is none. What earlier analyses
+	// of the release have seen is part of it.
 	Evidence string `json:"evidence"`
 	// Limit is the evidence at which the metric fails.
 	Limit string `json:"limit"`

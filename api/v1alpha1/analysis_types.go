@@ -266,13 +266,18 @@ type AnalysisRunList struct {
 	Items           []AnalysisRun `json:"items"`
 }
 
-// AnalysisRunSpec is what is measured. Nothing of it can be changed, other than terminate, from false to true.
+// AnalysisRunSpec is what is measured. Nothing of it can be changed, other than terminate, from false to true, and shifts,
+// to which the controller adds.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.rollout) == has(oldSelf.rollout) && (!has(self.rollout) || self.rollout == oldSelf.rollout)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".rollout"
 // +kubebuilder:validation:XValidation:rule="has(self.revision) == has(oldSelf.revision) && (!has(self.revision) || self.revision == oldSelf.revision)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".revision"
 // +kubebuilder:validation:XValidation:rule="has(self.gate) == has(oldSelf.gate) && (!has(self.gate) || self.gate == oldSelf.gate)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".gate"
 // +kubebuilder:validation:XValidation:rule="has(self.args) == has(oldSelf.args) && (!has(self.args) || self.args == oldSelf.args)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".args"
 // +kubebuilder:validation:XValidation:rule="self.metrics == oldSelf.metrics",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".metrics"
+// +kubebuilder:validation:XValidation:rule="has(self.plannedSteps) == has(oldSelf.plannedSteps) && (!has(self.plannedSteps) || self.plannedSteps == oldSelf.plannedSteps)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".plannedSteps"
+// +kubebuilder:validation:XValidation:rule="has(self.errorBudget) == has(oldSelf.errorBudget) && (!has(self.errorBudget) || self.errorBudget == oldSelf.errorBudget)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".errorBudget"
+// +kubebuilder:validation:XValidation:rule="has(self.carried) == has(oldSelf.carried) && (!has(self.carried) || self.carried == oldSelf.carried)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".carried"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.shifts) || (has(self.shifts) && oldSelf.shifts.all(o, o in self.shifts))",message="shifts record when traffic moved and are only added to: leave those that are there",fieldPath=".shifts"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.terminate) || !oldSelf.terminate || (has(self.terminate) && self.terminate)",message="terminate cannot be taken back, as a run that was ended does not go on: leave it at true",fieldPath=".terminate"
 type AnalysisRunSpec struct {
 	// Rollout is the name of the Rollout that asked for the run; empty for a run made by hand.
@@ -304,6 +309,34 @@ type AnalysisRunSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Metrics []Metric `json:"metrics"`
+
+	// Shifts say when traffic moved, oldest first; the controller adds to them. A batch of a ratio never spans one: it ends
+	// where traffic begins to move, and the next begins 15 s after it has come to rest. Without any, traffic stands still.
+	// +optional
+	// +kubebuilder:validation:MaxItems=128
+	// +listType=atomic
+	Shifts []TrafficShift `json:"shifts,omitempty"`
+
+	// PlannedSteps is at how many weights, this one included, the release is to be measured from here on. Harm may begin
+	// at each; a ratio that knows how many there are finds harm that begins late nearly as fast. Absent: 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	PlannedSteps int32 `json:"plannedSteps,omitempty"`
+
+	// ErrorBudget is this run's part of the odds, in percent, that the release is aborted although the candidate does no
+	// harm. All analyses of a release together have 1%, which is also what a run without it has.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,2}([.][0-9]{1,6})?%$')",message="write the odds of a false abort in percent, such as \"0.5%\""
+	ErrorBudget string `json:"errorBudget,omitempty"`
+
+	// Carried is the evidence of earlier analyses of the release, by metric.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=metric
+	Carried []CarriedEvidence `json:"carried,omitempty"`
 
 	// Terminate ends the run without a verdict when it has none yet. A background run whose measurements were good so
 	// far is Stopped, never Passed.

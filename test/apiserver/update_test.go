@@ -105,6 +105,11 @@ func TestAnalysisRunCannotBeEdited(t *testing.T) {
 		"another Rollout":    {func(s *v1alpha1.AnalysisRunSpec) { s.Rollout = "shop" }, "spec.rollout"},
 		"another revision":   {func(s *v1alpha1.AnalysisRunSpec) { s.Revision = "def" }, "spec.revision"},
 		"no gate any longer": {func(s *v1alpha1.AnalysisRunSpec) { s.Gate = "" }, "spec.gate"},
+		"more odds":          {func(s *v1alpha1.AnalysisRunSpec) { s.ErrorBudget = "5%" }, "spec.errorBudget"},
+		"more steps":         {func(s *v1alpha1.AnalysisRunSpec) { s.PlannedSteps = 2 }, "spec.plannedSteps"},
+		"other evidence": {func(s *v1alpha1.AnalysisRunSpec) {
+			s.Carried = []v1alpha1.CarriedEvidence{{Metric: "a", Run: "web", Gate: "step-1", Evidence: "1", Memory: "x"}}
+		}, "spec.carried"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -112,6 +117,29 @@ func TestAnalysisRunCannotBeEdited(t *testing.T) {
 			tc.change(&run.Spec)
 			wantInvalid(t, e.Client.Update(t.Context(), run), tc.field+": Invalid value", cure)
 		})
+	}
+}
+
+// TestShiftsAreOnlyAddedTo holds that what a batch was cut by stays.
+func TestShiftsAreOnlyAddedTo(t *testing.T) {
+	e := env.Start(t)
+	run := newRun(t, e)
+	at := func(seconds int64, weight string) v1alpha1.TrafficShift {
+		return v1alpha1.TrafficShift{At: metav1.NewMicroTime(time.Unix(1_700_000_000+seconds, 5000)), Weight: weight}
+	}
+	for _, shifts := range [][]v1alpha1.TrafficShift{{at(0, "5")}, {at(0, "5"), at(60, ""), at(65, "12.5")}} {
+		run.Spec.Shifts = shifts
+		if err := e.Client.Update(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, shifts := range map[string][]v1alpha1.TrafficShift{
+		"one taken away": {at(0, "5"), at(60, "")}, "one changed": {at(0, "5"), at(60, ""), at(66, "12.5")}, "all": nil,
+	} {
+		changed := run.DeepCopy()
+		changed.Spec.Shifts = shifts
+		t.Log(name)
+		wantInvalid(t, e.Client.Update(t.Context(), changed), "spec.shifts: Invalid value", "shifts record when traffic moved and are only added to")
 	}
 }
 
