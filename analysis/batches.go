@@ -26,7 +26,7 @@ type weighed interface {
 	// passAfter is how many batches an early pass takes; nil when nothing passes early.
 	passAfter() *int32
 	// count asks for the batch of a span.
-	count(ctx context.Context, provider Provider, over span) (Count, error)
+	count(ctx context.Context, m Meter, over span) (Count, error)
 	// resume makes the test as it was left; a new one, of so many steps, when nothing was.
 	resume(odds odds, left *v1alpha1.Comparison) (test, error)
 }
@@ -89,7 +89,7 @@ func (m Meter) count(
 			Message: "the batch has no length yet, as traffic moved or the clock was put back; it waits",
 		}
 	}
-	answer, err := kind.count(ctx, m.Provider, span{begin, end})
+	answer, err := kind.count(ctx, m, span{begin, end})
 	if err != nil {
 		return v1alpha1.Measurement{}, nil, belowKind(kind, err)
 	}

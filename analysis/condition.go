@@ -93,6 +93,9 @@ func (c *Conditions) Check(metric v1alpha1.Metric) error {
 	if kind := kindOf(&metric); kind != nil {
 		return kind.check()
 	}
+	if metric.Kubernetes != nil {
+		return nil
+	}
 	if metric.SuccessCondition == "" && metric.FailureCondition == "" {
 		return conditionFault("successCondition", "neither successCondition nor failureCondition is set")
 	}

@@ -40,6 +40,8 @@ type Measured struct {
 	Measurement v1alpha1.Measurement
 	// Counted is the batch of a ratio; nil when there is none.
 	Counted *Counted
+	// Pods are what a metric with kubernetes has seen; empty when there was nothing to see.
+	Pods []Pod
 }
 
 // Next says what a run needs at now: measurements, time, or nothing any more. It does not change what it is given.
@@ -143,6 +145,11 @@ func fold(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResul
 		}
 	}
 	m.At = moment(measured.Measurement.At.Time)
+	if metric.Kubernetes != nil && len(measured.Pods) > 0 {
+		at := m.At
+		result.Pods, m = look(metric, result.Pods, measured.Pods, at.Time)
+		m.At = at
+	}
 	countState(result, m.State)
 	result.Measurements = append(result.Measurements, m)
 	if surplus := len(result.Measurements) - MaxMeasurements; surplus > 0 {

@@ -16,6 +16,9 @@ func metricMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Met
 	if kindOf(&metric) != nil {
 		return weighedMessage(spec, index, result)
 	}
+	if metric.Kubernetes != nil {
+		return podsMessage(metric, result)
+	}
 	switch result.Phase {
 	case v1alpha1.AnalysisFailed:
 		return fmt.Sprintf("%s in %d of %s, limit %d",

@@ -19,6 +19,8 @@ type Meter struct {
 	Provider Provider
 	// Conditions judge the answers.
 	Conditions *Conditions
+	// Pods gives the pods of a revision in the namespace of the run; nil where there is no cluster.
+	Pods Pods
 	// Secrets reads values in the namespace of the run; nil where there are none to read.
 	Secrets Secrets
 }
@@ -35,31 +37,36 @@ func (m Meter) Measure(
 	}
 	seen := &disclosed{}
 	m.Secrets = seen.by(m.Secrets)
-	taken, counted, err := m.measure(ctx, spec, metric, next, now)
+	taken, err := m.measure(ctx, spec, metric, next, now)
 	if err != nil {
-		taken = refused(below(fmt.Sprintf("spec.metrics[%d]", index), err))
+		taken.Measurement = refused(below(fmt.Sprintf("spec.metrics[%d]", index), err))
 	}
-	taken.Message = seen.hide(taken.Message)
-	taken.At = metav1.NewMicroTime(now)
-	return Measured{Metric: metric.Name, Measurement: taken, Counted: counted}
+	taken.Measurement.Message = seen.hide(taken.Measurement.Message)
+	taken.Metric, taken.Measurement.At = metric.Name, metav1.NewMicroTime(now)
+	return taken
 }
 
 // measure takes a measurement with a figure, or says why there is none. A batch is one of next.
 func (m Meter) measure(
 	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, next rest, now time.Time,
-) (v1alpha1.Measurement, *Counted, error) {
+) (taken Measured, err error) {
 	expanded, err := Expand(metric, valuesOf(spec.Args))
 	if err != nil {
-		return v1alpha1.Measurement{}, nil, err
+		return taken, err
 	}
 	if err := m.Conditions.Check(expanded); err != nil {
-		return v1alpha1.Measurement{}, nil, err
+		return taken, err
 	}
-	if kind := kindOf(&expanded); kind != nil {
-		return m.count(ctx, kind, next, now)
+	kind := kindOf(&expanded)
+	switch {
+	case kind != nil:
+		taken.Measurement, taken.Counted, err = m.count(ctx, kind, next, now)
+	case expanded.Kubernetes != nil:
+		taken.Measurement, taken.Pods, err = m.watch(ctx, spec.Revision)
+	default:
+		taken.Measurement, err = m.figure(ctx, expanded, now)
 	}
-	taken, err := m.figure(ctx, expanded, now)
-	return taken, nil, err
+	return taken, err
 }
 
 // figure asks for one number and compares it with the conditions.

@@ -44,8 +44,8 @@ func (r ratio) check() error {
 	return err
 }
 
-func (r ratio) count(ctx context.Context, provider Provider, over span) (Count, error) {
-	counter, ok := provider.(Counter)
+func (r ratio) count(ctx context.Context, m Meter, over span) (Count, error) {
+	counter, ok := m.Provider.(Counter)
 	if !ok {
 		return Count{}, errNoCounter()
 	}
@@ -55,6 +55,7 @@ func (r ratio) count(ctx context.Context, provider Provider, over span) (Count, 
 		Candidate: Selectors{Bad: spec.Candidate.Bad, Total: spec.Candidate.Total},
 		Stable:    Selectors{Bad: spec.Stable.Bad, Total: spec.Stable.Total},
 		From:      over.from, To: over.to,
+		Secrets: m.Secrets,
 	})
 }
 

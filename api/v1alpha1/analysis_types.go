@@ -112,10 +112,12 @@ type Argument struct {
 
 // Metric is one figure, measured again and again, or a comparison of what both versions serve.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.ratio) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", or compare both versions with ratio"
-// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="ratio decides by itself: remove successCondition, failureCondition and failureLimit"
-// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || has(self.interval)",message="ratio counts requests again and again: write interval, such as \"15s\"",fieldPath=".interval"
-// +kubebuilder:validation:XValidation:rule="!has(self.provider.prometheus) || has(self.ratio) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio has selectors in its place: write the one or the other"
+// +kubebuilder:validation:XValidation:rule="has(self.ratio) || has(self.kubernetes) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", compare both versions with ratio, or look at pods with kubernetes"
+// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.kubernetes)) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="ratio and kubernetes decide by themselves: remove successCondition, failureCondition and failureLimit"
+// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.kubernetes)) || has(self.interval)",message="ratio and kubernetes look again and again: write interval, such as \"15s\"",fieldPath=".interval"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || !has(self.provider.prometheus) || has(self.ratio) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio has selectors in its place: write the one or the other"
+// +kubebuilder:validation:XValidation:rule="has(self.kubernetes) != has(self.provider)",message="kubernetes asks the API server and has no provider, and every other metric has one: write the one or the other",fieldPath=".provider"
+// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || !has(self.kubernetes)",message="a metric is of one kind: write ratio or kubernetes, and a second metric for the other"
 // +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count <= 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || (has(self.count) ? self.failureLimit < self.count : has(self.interval) || self.failureLimit == 0)",message="the metric could never fail: write a failureLimit less than count, which is 1 without count and interval",fieldPath=".failureLimit"
 type Metric struct {
@@ -168,9 +170,14 @@ type Metric struct {
 	// +optional
 	Ratio *RatioMetric `json:"ratio,omitempty"`
 
-	// Provider says where the figure comes from.
-	// +required
-	Provider MetricProvider `json:"provider"`
+	// Kubernetes looks at the candidate's pods, in place of conditions: restarts, containers that were out of memory, crash
+	// loops, and pods that are not ready. It asks the API server and needs no provider.
+	// +optional
+	Kubernetes *KubernetesMetric `json:"kubernetes,omitempty"`
+
+	// Provider says where the figure comes from. Every metric has one but those with kubernetes.
+	// +optional
+	Provider MetricProvider `json:"provider,omitzero"`
 }
 
 // MetricProvider is exactly one source of figures.
@@ -414,6 +421,9 @@ type MetricResult struct {
 	// Comparison is what a ratio has come to.
 	// +optional
 	Comparison *Comparison `json:"comparison,omitempty"`
+	// Pods is what a metric with kubernetes has counted.
+	// +optional
+	Pods *PodCounts `json:"pods,omitempty"`
 	// Measurements are the last ten.
 	// +optional
 	// +kubebuilder:validation:MaxItems=10

@@ -72,7 +72,7 @@ func (r *runReconciler) measure(ctx context.Context, run *v1alpha1.AnalysisRun) 
 		return step.Status, nil
 	}
 	meter := r.meter
-	meter.Secrets = newWallet(r.live, run.Namespace).value
+	meter.Secrets, meter.Pods = newWallet(r.live, run.Namespace).value, podsIn(r.live, run.Namespace)
 	measured := make([]analysis.Measured, len(step.Due))
 	var group errgroup.Group
 	group.SetLimit(parallel)
