@@ -128,6 +128,7 @@ func batched(kind weighed, answer Count, end time.Time) (v1alpha1.Measurement, *
 		}, counted, nil
 	}
 	fault := &Fault{Reason: string(state), Field: kind.field(), Message: stateMessage(kind, state, answer, end)}
+	counted.Batch = judge.Batch{} // What one version served alone is compared with nothing.
 	if state == judge.Partial || state == judge.Stale {
 		counted = nil
 	}

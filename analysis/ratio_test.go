@@ -249,6 +249,18 @@ func TestRatioStates(t *testing.T) {
 	}
 }
 
+// TestOneVersionAloneIsNotCompared holds that what one version served while the other served nothing is not summed up: it
+// would tell a share of stable's, and a share of the traffic, that the compared batches did not have.
+func TestOneVersionAloneIsNotCompared(t *testing.T) {
+	provider := &counting{answers: []Count{batch(0, 0, 90, 900), batch(70, 700, 0, 0), batch(1, 100, 9, 900)}}
+	status := follow(t, ratioRun(ratioMetric()), provider, 4)
+	got := *status.Metrics[0].Comparison
+	want := v1alpha1.Comparison{Candidate: v1alpha1.RequestCounts{Bad: 2, Total: 200}, Stable: v1alpha1.RequestCounts{Bad: 18, Total: 1800}}
+	if got.Candidate != want.Candidate || got.Stable != want.Stable {
+		t.Errorf("compared are %+v and %+v, want %+v and %+v", got.Candidate, got.Stable, want.Candidate, want.Stable)
+	}
+}
+
 // TestRatiosShareTheOdds holds that two metrics together abort no more often than one.
 func TestRatiosShareTheOdds(t *testing.T) {
 	other := ratioMetric()
