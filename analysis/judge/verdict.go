@@ -120,20 +120,20 @@ func (m Metric) lacks() string {
 		return seen + ", and nothing to compare; look whether traffic reaches both versions"
 	}
 	return seen + fmt.Sprintf(", about %s are needed; raise the weight or give it %.1f times as long",
-		rounded(m.Needed), m.Needed/m.Requests)
+		Rounded(m.Needed), m.Needed/m.Requests)
 }
 
-// rounded gives two digits of a count: more would promise what a forecast cannot hold.
-func rounded(n float64) string {
+// Rounded gives two digits of a count: more would promise what a forecast cannot hold.
+func Rounded(n float64) string {
 	if n < 100 {
 		return fmt.Sprintf("%.0f", math.Ceil(n))
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(n))-1)
-	return thousands(fmt.Sprintf("%.0f", math.Ceil(n/unit)*unit))
+	return Thousands(fmt.Sprintf("%.0f", math.Ceil(n/unit)*unit))
 }
 
-// thousands puts commas into a whole number.
-func thousands(digits string) string {
+// Thousands puts commas into a whole number.
+func Thousands(digits string) string {
 	var parts []string
 	for len(digits) > 3 {
 		parts = append([]string{digits[len(digits)-3:]}, parts...)

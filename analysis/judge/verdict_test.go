@@ -100,7 +100,7 @@ func TestDecide(t *testing.T) {
 
 func TestRounded(t *testing.T) {
 	for n, want := range map[float64]string{0.2: "1", 99: "99", 101: "110", 4321: "4,400", 1234567: "1,300,000"} {
-		if got := rounded(n); got != want {
+		if got := Rounded(n); got != want {
 			t.Errorf("%v: %s, want %s", n, got, want)
 		}
 	}

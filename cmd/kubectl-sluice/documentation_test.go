@@ -103,7 +103,7 @@ func manualNamespace() []client.Object {
 		r.Status.State.Reason, r.Status.Conditions = v1alpha1.ReasonAnalysisFailed, because(v1alpha1.ReasonAnalysisFailed)
 		r.Status.History = []v1alpha1.ReleaseRecord{{Revision: candidate, EndedAt: metav1.NewMicroTime(now().Add(-25 * time.Minute))}}
 	})
-	objects := append(services("checkout", stable, stable), checkout, search)
+	objects := append(services("checkout", stable, stable), checkout, search, compared(20))
 	objects = append(objects, replicaSet(checkout, stable, 1, "shop/checkout:v7", 3)...)
 	for _, object := range release() {
 		if r, is := object.(*v1alpha1.Rollout); is {

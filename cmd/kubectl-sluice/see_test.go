@@ -183,9 +183,20 @@ func release() []client.Object {
 	run := builder.AnalysisRun("web-"+candidate+"-1-step-1").Namespace("shop").For("web", candidate, "step-1").Obj()
 	run.Labels = map[string]string{v1alpha1.LabelRollout: "web", v1alpha1.LabelRevision: candidate}
 	run.CreationTimestamp = ago(time.Minute)
-	run.Status = v1alpha1.AnalysisRunStatus{Phase: v1alpha1.AnalysisRunning, Metrics: []v1alpha1.MetricResult{
-		{Name: "success-rate", Successful: 2, Measurements: []v1alpha1.Measurement{{Value: "0.999"}}},
-	}}
+	run.Spec.Metrics = []v1alpha1.Metric{
+		{Name: "success-rate", Interval: &metav1.Duration{Duration: 30 * time.Second}, Count: ptr.To[int32](5), SuccessCondition: "result >= 0.99"},
+	}
+	at := func(ago time.Duration) metav1.MicroTime { return metav1.NewMicroTime(now().Add(-ago)) }
+	run.Status = v1alpha1.AnalysisRunStatus{
+		Phase: v1alpha1.AnalysisRunning, StartedAt: at(time.Minute), Message: "success-rate: 2 of 5 measurements taken, last 0.999",
+		Metrics: []v1alpha1.MetricResult{{
+			Name: "success-rate", Phase: v1alpha1.AnalysisRunning, Successful: 2, NextAt: at(-20 * time.Second),
+			Measurements: []v1alpha1.Measurement{
+				{At: at(40 * time.Second), State: v1alpha1.MeasurementSuccessful, Value: "0.995"},
+				{At: at(10 * time.Second), State: v1alpha1.MeasurementSuccessful, Value: "0.999"},
+			},
+		}},
+	}
 	stranger := rollout("other")
 	stranger.Spec.Selector = r.Spec.Selector
 	objects := []client.Object{r, run}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/golden"
 )
 
@@ -40,6 +41,10 @@ func TestUsageErrors(t *testing.T) {
 		"set image ro/ a=b":    "\"ro/\" is not the name of a rollout: write web or rollout/web\nSee \"kubectl sluice set image --help\".",
 		"completion bash now":  "\"kubectl sluice completion bash\" takes no arguments, and now is one too many\nSee \"kubectl sluice completion bash --help\".",
 		"completion csh":       "\"csh\" is no command of \"kubectl sluice completion\"; did you mean \"zsh\" or \"bash\" or \"fish\"?\nSee \"kubectl sluice completion --help\".",
+		"analysis":             "the name of an AnalysisRun or of a rollout is missing; \"kubectl get analysisruns\" shows those there are\nSee \"kubectl sluice analysis --help\".",
+		"analysis web api":     "one analysis at a time: api is too much\nSee \"kubectl sluice analysis --help\".",
+		"analysis pod/web":     "\"pod/web\" is not the name of an analysis: write web, rollout/web or analysisrun/web-tp5zq6bhsr-1-step-1\nSee \"kubectl sluice analysis --help\".",
+		"analysis a -w -oyaml": "--watch explains: leave -o out, or use \"kubectl get analysisruns --watch -o ...\"\nSee \"kubectl sluice analysis --help\".",
 		"--foo":                "unknown flag: --foo\nSee \"kubectl sluice --help\".",
 		"--to-revision=2 undo": "the name of a rollout is missing; \"kubectl sluice list\" shows those there are\nSee \"kubectl sluice undo --help\".",
 	} {
@@ -77,7 +82,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestConnectionsThatCannotBeMade(t *testing.T) {
 	broken := errors.New("no such context")
-	for _, args := range [][]string{{"list"}, {"get", "web"}, {"status", "web"}, {"plan", "web"}, {"why", "web"}, {"abort", "web"}, {"pause", "web"}, {"undo", "web"}, {"set", "image", "web", "a=b"}, {"version"}} {
+	for _, args := range [][]string{{"list"}, {"get", "web"}, {"status", "web"}, {"plan", "web"}, {"why", "web"}, {"analysis", "web"}, {"abort", "web"}, {"pause", "web"}, {"undo", "web"}, {"set", "image", "web", "a=b"}, {"version"}} {
 		t.Run(args[0], func(t *testing.T) {
 			c := newTerminal(t, interceptor.Funcs{})
 			c.connect = func() (client.WithWatch, error) { return nil, broken }
@@ -105,13 +110,15 @@ func TestCompletion(t *testing.T) {
 		"containers to plan":    {args: []string{"plan", "web", "--image", ""}, want: []string{"web=", ":6"}},
 		"containers of none":    {args: []string{"plan", "--image", ""}, want: []string{":4"}},
 		"rollouts to ask":       {args: []string{"why", "n"}, want: []string{"new", ":4"}},
+		"analyses":              {args: []string{"analysis", "w"}, want: []string{"web", "web-tp5zq6bhsr-1-step-2", ":4"}},
+		"only one analysis":     {args: []string{"analysis", "web", ""}, want: []string{":4"}},
 		"rollouts to plan":      {args: []string{"plan", "n"}, want: []string{"new", ":4"}},
 		"files to plan":         {args: []string{"plan", "-f", ""}, want: []string{"yaml", "yml", "json", ":8"}},
 		"namespaces":            {args: []string{"get", "--namespace", ""}, want: []string{"bank", ":4"}},
 		"formats":               {args: []string{"version", "-o", ""}, want: []string{"json", "yaml", ":4"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newTerminal(t, interceptor.Funcs{}, append(shop(), namespace)...)
+			c := newTerminal(t, interceptor.Funcs{}, append(shop(), namespace, gated("step-2", v1alpha1.AnalysisFailed, 0))...)
 			if code := c.run(t, append([]string{cobra.ShellCompNoDescRequestCmd}, tc.args...)...); code != exitDone {
 				t.Fatalf("exit code %d: %s", code, c.err.String())
 			}

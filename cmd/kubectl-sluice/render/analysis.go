@@ -58,16 +58,7 @@ func metric(m *v1alpha1.MetricResult) string {
 		}
 	}
 	var counts []string
-	for _, count := range []struct {
-		n    int32
-		what string
-	}{
-		{m.Successful, "good"},
-		{m.Failed, "bad"},
-		{m.Inconclusive, "unclear"},
-		{m.NoData, "without data"},
-		{m.Errors, "unanswered"},
-	} {
+	for _, count := range tally(m) {
 		if count.n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", count.n, count.what))
 		}
@@ -76,4 +67,28 @@ func metric(m *v1alpha1.MetricResult) string {
 		return m.Name + " " + value
 	}
 	return fmt.Sprintf("%s %s (%s)", m.Name, value, strings.Join(counts, ", "))
+}
+
+// Words for measurements that failed, and for those that gave no figure.
+const (
+	bad         = "bad"
+	withoutData = "without data"
+	unanswered  = "unanswered"
+)
+
+// outcome is how many measurements came to something.
+type outcome struct {
+	n    int32
+	what string
+}
+
+// tally says how many measurements of a metric came to what.
+func tally(m *v1alpha1.MetricResult) []outcome {
+	return []outcome{
+		{m.Successful, "good"},
+		{m.Failed, bad},
+		{m.Inconclusive, "unclear"},
+		{m.NoData, withoutData},
+		{m.Errors, unanswered},
+	}
 }

@@ -40,24 +40,30 @@ func summary(r *v1alpha1.Rollout, v View) string {
 	return table.Rows(broken(rows, v.Width))
 }
 
-// broken breaks the sentences of a summary at a width, so that a narrow terminal shows all of them.
+// broken breaks the sentences in the last of several columns at a width, so that a narrow terminal shows all of them. All
+// rows have the same number of columns.
 func broken(rows [][]Cell, width int) [][]Cell {
-	label := 0
-	for _, row := range rows {
-		label = max(label, row[0].width())
+	room := width
+	for column := 0; len(rows) > 0 && column < len(rows[0])-1; column++ {
+		widest := 0
+		for _, row := range rows {
+			widest = max(widest, row[column].width())
+		}
+		room -= widest + gap
 	}
-	room := width - label - gap
 	// A narrow column of words is worse than a line that is cut.
 	if room < narrowest {
 		return rows
 	}
 	var out [][]Cell
 	for _, row := range rows {
-		for i, line := range wrap(row[1].safe(), room) {
-			next := []Cell{{}, {Text: line, Style: row[1].Style}}
+		last := row[len(row)-1]
+		for i, line := range wrap(last.safe(), room) {
+			next := make([]Cell, len(row))
 			if i == 0 {
-				next[0] = row[0]
+				copy(next, row)
 			}
+			next[len(row)-1] = Cell{Text: line, Style: last.Style}
 			out = append(out, next)
 		}
 	}

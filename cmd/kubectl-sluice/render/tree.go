@@ -34,6 +34,8 @@ type View struct {
 	Wide bool
 	// Width is the number of characters at which the sentences above the tree are broken; 0 leaves them whole.
 	Width int
+	// ASCII leaves out all characters that old terminals cannot show. Only Run knows it.
+	ASCII bool
 }
 
 // shownAnalyses is how many AnalysisRuns of a revision are shown: the newest. A release with an analysis at each of ten
