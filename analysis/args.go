@@ -18,39 +18,24 @@ type Values map[string]string
 // placeholder is {{args.<name>}}, with spaces allowed inside the braces.
 var placeholder = regexp.MustCompile(`\{\{\s*args\.([A-Za-z0-9_-]+)\s*\}\}`)
 
-// Expand replaces the placeholders in the query, the conditions and the address of a metric. The error is a *Fault that
-// names the field and the argument.
+// Expand replaces the placeholders in the conditions of a metric, and in what its provider is asked. The error is a
+// *Fault that names the field and the argument.
 //
 // A value can change what a text compares or selects, and never how it is read:
 //
 //   - within quotes of a query it is escaped, so that it stays one string;
 //   - elsewhere in a query it is one word: a name, a number, or a duration such as 5m;
 //   - in a condition it is a number;
-//   - in an address it is a piece of a host name, port or path: letters, digits, '.', '_' and '-'.
+//   - in an address it is a piece of a host name, port or path: letters, digits, '.', '_' and '-'; after the question
+//     mark of a URL it is any text, and escaped;
+//   - in a body in JSON it is escaped within quotes, and a number outside of them.
 //
 // In a string that is a regular expression, a value is a part of that expression and may hold its operators.
 //
 // The metric that comes out has no placeholders, and expanding it again changes nothing.
 func Expand(metric v1alpha1.Metric, values Values) (v1alpha1.Metric, error) {
 	out := *metric.DeepCopy()
-	type text struct {
-		field string
-		at    *string
-		by    grammar
-	}
-	texts := []text{
-		{"successCondition", &out.SuccessCondition, conditionGrammar{}},
-		{"failureCondition", &out.FailureCondition, conditionGrammar{}},
-	}
-	if p := out.Provider.Prometheus; p != nil {
-		texts = append(texts,
-			text{"provider.prometheus.address", &p.Address, addressGrammar{}},
-			text{"provider.prometheus.query", &p.Query, &queryGrammar{}})
-	}
-	for _, s := range selectorsOf(&out) {
-		texts = append(texts, text{s.field, s.text, &queryGrammar{}})
-	}
-	for _, t := range texts {
+	for _, t := range textsOf(&out) {
 		expanded, err := substitute(*t.at, values, t.by)
 		if err != nil {
 			return v1alpha1.Metric{}, &Fault{
@@ -64,16 +49,9 @@ func Expand(metric v1alpha1.Metric, values Values) (v1alpha1.Metric, error) {
 
 // placeholders lists the arguments that a metric uses, sorted, each once.
 func placeholders(metric v1alpha1.Metric) []string {
-	texts := []string{metric.SuccessCondition, metric.FailureCondition}
-	if p := metric.Provider.Prometheus; p != nil {
-		texts = append(texts, p.Address, p.Query)
-	}
-	for _, s := range selectorsOf(&metric) {
-		texts = append(texts, *s.text)
-	}
 	used := map[string]bool{}
-	for _, text := range texts {
-		for _, match := range placeholder.FindAllStringSubmatch(text, -1) {
+	for _, t := range textsOf(metric.DeepCopy()) {
+		for _, match := range placeholder.FindAllStringSubmatch(*t.at, -1) {
 			used[match[1]] = true
 		}
 	}

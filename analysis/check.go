@@ -55,8 +55,8 @@ func checkMetric(
 	spec v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values, conditions *Conditions,
 ) []error {
 	var problems []error
-	if metric.Provider.Prometheus == nil && metric.Kubernetes == nil {
-		problems = append(problems, &Fault{Field: "provider", Message: "no provider is set; write provider.prometheus"})
+	if metric.Provider == (v1alpha1.MetricProvider{}) && metric.Kubernetes == nil {
+		problems = append(problems, &Fault{Field: "provider", Message: "no provider is set; write one, such as provider.prometheus"})
 	}
 	if metric.Count != nil && *metric.Count > 1 && duration(metric.Interval) == 0 {
 		problems = append(problems, &Fault{Field: "interval", Message: fmt.Sprintf(

@@ -38,6 +38,8 @@ const (
 	maxQuery     = 8192
 	maxCondition = 1024
 	maxAddress   = 512
+	maxURL       = 2048
+	maxHeader    = 1024
 	maxSelector  = 2048
 )
 
@@ -277,30 +279,8 @@ func absence(name string) string {
 
 // checkLengths finds a text that has grown beyond what the API takes.
 func checkLengths(metric v1alpha1.Metric) error {
-	texts := []struct {
-		field, text string
-		limit       int
-	}{
-		{"successCondition", metric.SuccessCondition, maxCondition},
-		{"failureCondition", metric.FailureCondition, maxCondition},
-	}
-	if p := metric.Provider.Prometheus; p != nil {
-		texts = append(texts, struct {
-			field, text string
-			limit       int
-		}{"provider.prometheus.query", p.Query, maxQuery}, struct {
-			field, text string
-			limit       int
-		}{"provider.prometheus.address", p.Address, maxAddress})
-	}
-	for _, s := range selectorsOf(&metric) {
-		texts = append(texts, struct {
-			field, text string
-			limit       int
-		}{s.field, *s.text, maxSelector})
-	}
-	for _, t := range texts {
-		if n := utf8.RuneCountInString(t.text); n > t.limit {
+	for _, t := range textsOf(&metric) {
+		if n := utf8.RuneCountInString(*t.at); n > t.limit {
 			return &Fault{Field: t.field, Message: fmt.Sprintf(
 				"with its arguments it has %d characters; at most %d are allowed", n, t.limit)}
 		}

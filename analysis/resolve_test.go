@@ -250,7 +250,7 @@ func TestCheckTemplate(t *testing.T) {
 		},
 		"no provider": {
 			metrics: []v1alpha1.Metric{metric("a")},
-			want:    []string{"spec.metrics[0].provider: no provider is set; write provider.prometheus"},
+			want:    []string{"spec.metrics[0].provider: no provider is set; write one, such as provider.prometheus"},
 		},
 		"a count without an interval": {
 			metrics: []v1alpha1.Metric{metric("a", asking("up"), times(3))},

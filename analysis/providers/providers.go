@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
+	"github.com/sluice-dev/sluice/analysis/providers/web"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -42,8 +43,14 @@ func New(options Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	client := fetch.Transport{Guard: guard}.Client()
+	site, err := web.New(client)
+	if err != nil {
+		return nil, err
+	}
 	return &Set{entries: []entry{
 		{"prometheus", func(p v1alpha1.MetricProvider) bool { return p.Prometheus != nil }, prom},
+		{"web", func(p v1alpha1.MetricProvider) bool { return p.Web != nil }, site},
 	}}, nil
 }
 
@@ -84,7 +91,7 @@ func (s *Set) choose(source v1alpha1.MetricProvider) (*entry, error) {
 		chosen = candidate
 	}
 	if chosen == nil {
-		return nil, fault("no provider is set; write provider.prometheus")
+		return nil, fault("no provider is set; write one, such as provider.prometheus")
 	}
 	return chosen, nil
 }

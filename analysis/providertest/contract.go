@@ -3,6 +3,8 @@
 package providertest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"k8s.io/utils/clock"
 
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -40,13 +44,17 @@ type Subject struct {
 	Provider analysis.Provider
 	// Source makes a source that asks the server at a base address, and waits so long for it.
 	Source func(address string, timeout time.Duration) v1alpha1.MetricProvider
-	// Number gives the answer with one number, which may be NaN or infinite.
+	// Number gives the answer with one number, which may be NaN or infinite unless Finite.
 	Number func(float64) Answer
-	// Warned gives the answer with a number and a warning.
+	// Finite says that the provider's shape has no NaN and no infinity.
+	Finite bool
+	// Literal gives the answer with this text where a number is written.
+	Literal func(text string) Answer
+	// Warned gives the answer with a number and a warning; nil for a provider whose servers do not warn.
 	Warned func(value float64, warning string) Answer
 	// Empty is the answer without anything.
 	Empty Answer
-	// Several is the answer with two numbers, of pods "a" and "b".
+	// Several is the answer with two numbers, of pods "a" and "b"; without a status for a provider whose servers give one.
 	Several Answer
 	// BadQuery are answers to a query that the server does not accept; the text "the reason" stands in each.
 	BadQuery []Answer
@@ -57,16 +65,27 @@ type Subject struct {
 // Test runs the contract.
 func Test(t *testing.T, subject Subject) {
 	t.Run("numbers", subject.testNumbers)
+	t.Run("what is no number", subject.testLiterals)
 	t.Run("no number", subject.testEmpty)
-	t.Run("warnings", subject.testWarnings)
-	t.Run("several numbers", subject.testSeveral)
+	if subject.Warned != nil {
+		t.Run("warnings", subject.testWarnings)
+	}
+	if subject.Several.Status != 0 {
+		t.Run("several numbers", subject.testSeveral)
+	}
 	t.Run("bad queries", subject.testBadQuery)
 	t.Run("malformed answers", subject.testMalformed)
 	t.Run("statuses", subject.testStatuses)
+	t.Run("foreign answers", subject.testForeignAnswers)
 	t.Run("redirect", subject.testRedirect)
+	t.Run("redirect to the metadata of a machine", subject.testRedirectToMetadata)
 	t.Run("huge body", subject.testHuge)
+	t.Run("packed body", subject.testPacked)
+	t.Run("huge header", subject.testHugeHeader)
 	t.Run("silent server", subject.testSilent)
 	t.Run("slow server", subject.testSlow)
+	t.Run("trickling server", subject.testTrickle)
+	t.Run("broken off", subject.testBrokenOff)
 	t.Run("cancelled", subject.testCancelled)
 	t.Run("nobody there", subject.testNobody)
 	t.Run("foreign protocol", subject.testForeign)
@@ -106,7 +125,11 @@ func (s Subject) query(address string, timeout time.Duration) analysis.Query {
 }
 
 func (s Subject) testNumbers(t *testing.T) {
-	for _, want := range []float64{0, 0.97, -3, 1e300, 5e-324, math.NaN(), math.Inf(1), math.Inf(-1)} {
+	numbers := []float64{0, 0.97, -3, 1e300, 5e-324, math.MaxFloat64}
+	if !s.Finite {
+		numbers = append(numbers, math.NaN(), math.Inf(1), math.Inf(-1))
+	}
+	for _, want := range numbers {
 		reading, err := s.serve(t, s.Number(want))
 		if err != nil {
 			t.Errorf("%v: %v", want, err)
@@ -116,6 +139,20 @@ func (s Subject) testNumbers(t *testing.T) {
 		if !reading.Found || !same {
 			t.Errorf("got %+v, want a reading of %v", reading, want)
 		}
+	}
+}
+
+// testLiterals has texts in the place of a number: too large to be one, or another way of writing.
+func (s Subject) testLiterals(t *testing.T) {
+	for _, text := range []string{
+		"1e999", "-1e999", "1" + strings.Repeat("0", 400), "--1", "1,5", "1.2.3", "1e", "0,97", "", "1 2", "١", "many",
+	} {
+		reading, err := s.serve(t, s.Literal(text))
+		if err == nil {
+			t.Errorf("%q: got %+v, want an error", text, reading)
+			continue
+		}
+		wantFault(t, err, "")
 	}
 }
 
@@ -181,6 +218,36 @@ func (s Subject) testStatuses(t *testing.T) {
 	}
 }
 
+// testForeignAnswers has what no server of any provider answers, with a status that says that all is well.
+func (s Subject) testForeignAnswers(t *testing.T) {
+	for name, body := range map[string]string{
+		"nothing":      "",
+		"a blank":      " ",
+		"a page":       "<!DOCTYPE html><html><body>secret-of-a-stranger</body></html>",
+		"deep arrays":  strings.Repeat("[", 400_000),
+		"deep objects": strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000),
+		"no UTF-8":     "{\"secret-of-a-stranger\xff\xfe\": \xc3\x28}",
+		"zeros":        strings.Repeat("\x00", 1000),
+		"half":         `{"secret-of-a-stranger": [1, 2, `,
+		"two":          `{}{"secret-of-a-stranger": 1}`,
+	} {
+		for _, kind := range []string{"application/json", "text/html; charset=latin1", "", "application/csv"} {
+			reading, err := s.ask(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", kind)
+				_, _ = io.WriteString(w, body)
+			}, patience)
+			if err == nil {
+				t.Errorf("%s as %q: got %+v, want an error", name, kind, reading)
+				continue
+			}
+			wantFault(t, err, "")
+			if strings.Contains(err.Error(), "secret-of-a-stranger") {
+				t.Errorf("%s: error %q repeats the answer", name, err)
+			}
+		}
+	}
+}
+
 func (s Subject) testRedirect(t *testing.T) {
 	var followed atomic.Bool
 	_, err := s.ask(t, func(w http.ResponseWriter, r *http.Request) {
@@ -193,6 +260,19 @@ func (s Subject) testRedirect(t *testing.T) {
 	wantFault(t, err, v1alpha1.ReasonProviderUnreachable)
 	if followed.Load() {
 		t.Error("the redirect was followed")
+	}
+}
+
+// testRedirectToMetadata has the server of a stranger send the controller where machines keep their credentials.
+func (s Subject) testRedirectToMetadata(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		_, err := s.ask(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/iam/security-credentials", status)
+		}, patience)
+		wantFault(t, err, v1alpha1.ReasonProviderUnreachable)
+		if err != nil && strings.Contains(err.Error(), "169.254.169.254") {
+			t.Errorf("status %d: error %q speaks of the address, want one about a redirect", status, err)
+		}
 	}
 }
 
@@ -217,6 +297,31 @@ func (s Subject) testHuge(t *testing.T) {
 	}
 }
 
+// testPacked has 100 MB in 100 kB.
+func (s Subject) testPacked(t *testing.T) {
+	var packed bytes.Buffer
+	packer := gzip.NewWriter(&packed)
+	chunk := []byte(strings.Repeat(" ", 1<<20))
+	for range hugeBody / len(chunk) {
+		_, _ = packer.Write(chunk)
+	}
+	_ = packer.Close()
+	_, err := s.ask(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(packed.Bytes())
+	}, patience)
+	wantFault(t, err, v1alpha1.ReasonQueryInvalid)
+}
+
+func (s Subject) testHugeHeader(t *testing.T) {
+	_, err := s.ask(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range 1000 {
+			w.Header().Add("X-Much", strings.Repeat("x", 1<<10))
+		}
+	}, patience)
+	wantFault(t, err, v1alpha1.ReasonProviderUnreachable)
+}
+
 func (s Subject) testSilent(t *testing.T) {
 	_, err := s.ask(t, func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
@@ -231,6 +336,34 @@ func (s Subject) testSlow(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}, impatient)
+	wantFault(t, err, v1alpha1.ReasonProviderUnreachable)
+}
+
+// testTrickle has a server that sends a byte whenever its client might lose patience.
+func (s Subject) testTrickle(t *testing.T) {
+	_, err := s.ask(t, func(w http.ResponseWriter, r *http.Request) {
+		tick := clock.RealClock{}.NewTicker(impatient / 10)
+		defer tick.Stop()
+		for range int(patience / (impatient / 10)) {
+			select {
+			case <-r.Context().Done():
+				return
+			case <-tick.C():
+				_, _ = w.Write([]byte(" "))
+				_ = http.NewResponseController(w).Flush()
+			}
+		}
+	}, impatient)
+	wantFault(t, err, v1alpha1.ReasonProviderUnreachable)
+}
+
+// testBrokenOff has a server that promises more than it sends.
+func (s Subject) testBrokenOff(t *testing.T) {
+	number := s.Number(1)
+	_, err := s.ask(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(number.Body)+100))
+		_, _ = io.WriteString(w, number.Body)
+	}, patience)
 	wantFault(t, err, v1alpha1.ReasonProviderUnreachable)
 }
 

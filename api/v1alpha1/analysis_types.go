@@ -115,6 +115,7 @@ type Argument struct {
 // +kubebuilder:validation:XValidation:rule="has(self.ratio) || has(self.kubernetes) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", compare both versions with ratio, or look at pods with kubernetes"
 // +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.kubernetes)) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="ratio and kubernetes decide by themselves: remove successCondition, failureCondition and failureLimit"
 // +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.kubernetes)) || has(self.interval)",message="ratio and kubernetes look again and again: write interval, such as \"15s\"",fieldPath=".interval"
+// +kubebuilder:validation:XValidation:rule="!has(self.ratio) || !has(self.provider) || has(self.provider.prometheus)",message="ratio needs counters of requests, which only prometheus has: write provider.prometheus, or compare a figure with a condition",fieldPath=".provider"
 // +kubebuilder:validation:XValidation:rule="!has(self.provider) || !has(self.provider.prometheus) || has(self.ratio) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio has selectors in its place: write the one or the other"
 // +kubebuilder:validation:XValidation:rule="has(self.kubernetes) != has(self.provider)",message="kubernetes asks the API server and has no provider, and every other metric has one: write the one or the other",fieldPath=".provider"
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || !has(self.kubernetes)",message="a metric is of one kind: write ratio or kubernetes, and a second metric for the other"
@@ -182,11 +183,15 @@ type Metric struct {
 
 // MetricProvider is exactly one source of figures.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.prometheus)",message="write exactly one provider: prometheus"
+// +kubebuilder:validation:XValidation:rule="[has(self.prometheus), has(self.web)].filter(set, set).size() == 1",message="write exactly one provider: prometheus or web"
 type MetricProvider struct {
 	// Prometheus asks a server that speaks the Prometheus HTTP API.
 	// +optional
 	Prometheus *PrometheusMetric `json:"prometheus,omitempty"`
+
+	// Web takes a number out of an answer in JSON.
+	// +optional
+	Web *WebMetric `json:"web,omitempty"`
 }
 
 // PrometheusMetric is an instant query that gives one number.

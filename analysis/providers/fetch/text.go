@@ -29,15 +29,21 @@ func Printable(text string, limit int) string {
 
 // CheckAddress says what is wrong with the base address of a server; example is one that would do.
 func CheckAddress(address, example string) error {
-	u, err := checkURL(address, example)
+	u, err := parse(address, example)
 	if err == nil && (u.RawQuery != "" || u.Fragment != "" || u.ForceQuery) {
 		err = fmt.Errorf("%q goes on after the path; write it as %q", address, example)
 	}
 	return err
 }
 
-// checkURL says what is wrong with an address that may have a query.
-func checkURL(address, example string) (*url.URL, error) {
+// CheckURL says what is wrong with the address of a document, which may have a query.
+func CheckURL(address, example string) error {
+	_, err := parse(address, example)
+	return err
+}
+
+// parse reads an address that may have a query.
+func parse(address, example string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:

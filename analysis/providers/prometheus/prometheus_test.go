@@ -32,6 +32,9 @@ func TestContract(t *testing.T) {
 				Number: func(value float64) providertest.Answer {
 					return success(shape, value, "")
 				},
+				Literal: func(text string) providertest.Answer {
+					return literal(shape, text, "")
+				},
 				Warned: func(value float64, warning string) providertest.Answer {
 					return success(shape, value, fmt.Sprintf(`,"warnings":[%q],"infos":["an info"]`, warning))
 				},
@@ -83,7 +86,11 @@ func malformed() []providertest.Answer {
 
 // success is an answer with one number, as Prometheus writes it.
 func success(shape string, value float64, more string) providertest.Answer {
-	text := strconv.FormatFloat(value, 'f', -1, 64)
+	return literal(shape, strconv.FormatFloat(value, 'f', -1, 64), more)
+}
+
+// literal is an answer with a text in the place of a number.
+func literal(shape, text, more string) providertest.Answer {
 	if shape == "scalar" {
 		return ok(fmt.Sprintf(`{"resultType":"scalar","result":[1700000000.123,%q]}`, text), more)
 	}
