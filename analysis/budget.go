@@ -181,7 +181,7 @@ func carriedBy(spec v1alpha1.AnalysisRunSpec, metric string) *v1alpha1.CarriedEv
 func falseAbort(spec v1alpha1.AnalysisRunSpec) float64 {
 	sharing := 0
 	for i := range spec.Metrics {
-		if kindOf(&spec.Metrics[i]) != nil {
+		if kindOf(&spec.Metrics[i]) != nil && !spec.Metrics[i].IsDryRun() {
 			sharing++
 		}
 	}

@@ -24,17 +24,22 @@
 // succeeded. With both, a failure outranks a success, and neither is Inconclusive.
 //
 // NoData (an empty result, NaN, infinity) and Error (the provider could not be asked, or refused) decide nothing: they
-// neither pass nor fail, use up no count, and never end a run. NoData is asked again after the interval, or after 15 s
+// neither pass nor fail, and use up no count. They never end a run, unless a metric sets consecutiveErrorLimit: with more
+// errors in a row it is Inconclusive, which a person looks at. NoData is asked again after the interval, or after 15 s
 // without one. An error is asked again after 5 s, 10 s, 20 s, 40 s and then every 60 s, but never later than the interval
 // would. Both are shown in the condition Ready and in the message of the run, with the field and what would help.
 //
 // # Verdicts
 //
 // A metric is Failed as soon as it has more failed measurements than its failureLimit. A metric with a count (or without
-// an interval: a count of 1) ends with its last measurement: Inconclusive if any measurement was, else Passed. It is
-// measured to its end after an inconclusive figure, because a failure may still come, and a failure needs no person to
-// act on it. A metric with an interval and no count has no end, so it is Inconclusive at its first inconclusive
-// measurement, and never Passed.
+// an interval: a count of 1) ends with its last measurement: Inconclusive if more were than its inconclusiveLimit, which is 0,
+// else Passed. It is measured to its end after an inconclusive figure, because a failure may still come, and a failure needs
+// no person to act on it. A metric with an interval and no count has no end, so it is Inconclusive as soon as there are too
+// many inconclusive measurements, and never Passed. With consecutiveSuccessLimit any metric passes at once after so many
+// successes in a row, errors and no data in between left out; one whose count is over before that is Inconclusive.
+//
+// A metric that is a dryRun is judged like any other, and has no say: a run waits for the others, and is what they are. A
+// run of dry runs only is over when they are, and passes.
 //
 // A run is Failed as soon as one metric is. Otherwise it ends when every metric that has an end has reached it, and either
 // no metric without an end is left or one metric is Inconclusive: then it is Inconclusive if any metric is, else Passed.

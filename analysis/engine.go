@@ -11,9 +11,7 @@ import (
 )
 
 const (
-	// MaxMeasurements is how many measurements of a metric a status keeps; the counters remember the others.
-	MaxMeasurements = 10
-
+	maxKept       = 640              // measurements in the status of a run, unless it has so many metrics with ten each
 	minInterval   = time.Second      // a shorter interval is raised to this
 	firstRetry    = 5 * time.Second  // after one error; doubles with each that follows at once
 	lastRetry     = 60 * time.Second // and never exceeds this
@@ -96,6 +94,7 @@ func begin(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus, no
 			Name:   metric.Name,
 			Phase:  v1alpha1.AnalysisPending,
 			NextAt: moment(status.StartedAt.Add(metric.FirstAfter())),
+			DryRun: metric.IsDryRun(),
 		})
 	}
 	status.Metrics = results
@@ -152,13 +151,16 @@ func fold(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResul
 	}
 	countState(result, m.State)
 	result.Measurements = append(result.Measurements, m)
-	if surplus := len(result.Measurements) - MaxMeasurements; surplus > 0 {
+	if surplus := len(result.Measurements) - kept(metric, len(spec.Metrics)); surplus > 0 {
 		result.Measurements = slices.Clone(result.Measurements[surplus:])
 	}
 	if kind != nil {
 		result.Phase = weighedPhase(spec, index, *result)
 	} else {
 		result.Phase = thresholdPhase(metric, *result)
+	}
+	if !result.Phase.Ended() && erred(metric, *result) {
+		result.Phase = v1alpha1.AnalysisInconclusive
 	}
 	result.NextAt = metav1.MicroTime{}
 	if !result.Phase.Ended() {
@@ -184,6 +186,13 @@ func countState(result *v1alpha1.MetricResult, state v1alpha1.MeasurementState) 
 		result.ConsecutiveErrors++
 	} else {
 		result.ConsecutiveErrors = 0
+	}
+	switch state {
+	case v1alpha1.MeasurementSuccessful:
+		result.ConsecutiveSuccesses++
+	case v1alpha1.MeasurementFailed, v1alpha1.MeasurementInconclusive:
+		result.ConsecutiveSuccesses = 0
+	case v1alpha1.MeasurementNoData, v1alpha1.MeasurementError:
 	}
 }
 
@@ -233,31 +242,46 @@ func conclude(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus,
 	setReady(spec, status, now)
 }
 
-// census counts the metrics of a run by where they are.
+// census counts the metrics of a run by where they are. Dry runs are counted only in a run that has nothing else, which is
+// over when they are, and then passes: there is nothing that it could wait for.
 type census struct {
 	all, pending, finite, endless, inconclusive, failed int
 }
 
 // count fills a census; finite and endless are metrics that have not ended.
 func count(spec v1alpha1.AnalysisRunSpec, results []v1alpha1.MetricResult) census {
-	c := census{all: len(results)}
+	var c census
+	trial := onlyDryRuns(results)
 	for i, result := range results {
-		switch {
-		case result.Phase == v1alpha1.AnalysisFailed:
-			c.failed++
-		case result.Phase == v1alpha1.AnalysisInconclusive:
-			c.inconclusive++
-		case result.Phase.Ended():
-		case isEndless(spec.Metrics[i]):
-			c.endless++
-		default:
-			c.finite++
-		}
-		if result.Phase == v1alpha1.AnalysisPending {
-			c.pending++
+		if result.DryRun == trial {
+			c.add(result, isEndless(spec.Metrics[i]))
 		}
 	}
 	return c
+}
+
+// add counts one metric more. What a dry run has come to makes no difference.
+func (c *census) add(result v1alpha1.MetricResult, endless bool) {
+	c.all++
+	switch {
+	case result.Phase == v1alpha1.AnalysisFailed && !result.DryRun:
+		c.failed++
+	case result.Phase == v1alpha1.AnalysisInconclusive && !result.DryRun:
+		c.inconclusive++
+	case result.Phase.Ended():
+	case endless:
+		c.endless++
+	default:
+		c.finite++
+	}
+	if result.Phase == v1alpha1.AnalysisPending {
+		c.pending++
+	}
+}
+
+// onlyDryRuns says that no metric of a run decides anything.
+func onlyDryRuns(results []v1alpha1.MetricResult) bool {
+	return !slices.ContainsFunc(results, func(r v1alpha1.MetricResult) bool { return !r.DryRun })
 }
 
 // phase is the verdict of a run, or Pending or Running as long as there is none. A run without metrics never passes.

@@ -41,9 +41,25 @@ func (t *tape) metrics() []v1alpha1.Metric {
 			failing("result < 0.85")(&m)
 		}
 		limit(int32(t.next(4) - 1))(&m)
+		t.limits(&m)
 		made = append(made, m)
 	}
 	return made
+}
+
+// limits sets some of those that decide on a row, on doubt and on errors, and makes some metrics dry runs.
+func (t *tape) limits(m *v1alpha1.Metric) {
+	doubts(int32(t.next(4) - 1))(m)
+	keeping(int32(t.next(14) - 1))(m)
+	if t.next(3) == 0 {
+		errorsInARow(int32(t.next(4) - 1))(m)
+	}
+	if t.next(3) == 0 {
+		goodInARow(int32(t.next(5) - 1))(m)
+	}
+	if t.next(4) == 0 {
+		dry(m)
+	}
 }
 
 // FuzzEngine drives runs of any shape through any sequence of answers, clocks and terminations, and checks after each
@@ -122,10 +138,28 @@ func checkRecord(
 	noFigures := slices.DeleteFunc(slices.Clone(measured), func(m Measured) bool {
 		return m.Measurement.State != v1alpha1.MeasurementNoData && m.Measurement.State != v1alpha1.MeasurementError
 	})
-	if got := Record(spec, before, noFigures, now).Phase; judged(got) && !judged(before.Phase) {
+	limited := slices.ContainsFunc(spec.Metrics, func(m v1alpha1.Metric) bool { return m.ConsecutiveErrorLimit != nil })
+	switch got := Record(spec, before, noFigures, now).Phase; {
+	case !judged(got) || judged(before.Phase):
+	case !limited || got == v1alpha1.AnalysisFailed:
 		t.Fatalf("%s comes from measurements without a figure", got)
 	}
+	checkDryRuns(t, spec, before, measured, now)
 	return after
+}
+
+// checkDryRuns checks that what dry runs measure changes no verdict of a run that has others.
+func checkDryRuns(t *testing.T, spec v1alpha1.AnalysisRunSpec, before v1alpha1.AnalysisRunStatus, measured []Measured, now time.Time) {
+	t.Helper()
+	if onlyDryRuns(before.Metrics) {
+		return
+	}
+	deciding := slices.DeleteFunc(slices.Clone(measured), func(m Measured) bool {
+		return slices.ContainsFunc(spec.Metrics, func(s v1alpha1.Metric) bool { return s.Name == m.Metric && s.IsDryRun() })
+	})
+	if with, without := Record(spec, before, measured, now).Phase, Record(spec, before, deciding, now).Phase; with != without {
+		t.Fatalf("dry runs turn %s into %s", without, with)
+	}
 }
 
 func judged(phase v1alpha1.AnalysisPhase) bool {
@@ -148,15 +182,21 @@ func checkVerdict(t *testing.T, spec v1alpha1.AnalysisRunSpec, before, after v1a
 
 func checkGrounds(t *testing.T, m v1alpha1.Metric, result v1alpha1.MetricResult, run v1alpha1.AnalysisPhase) {
 	t.Helper()
-	if len(result.Measurements) > MaxMeasurements {
+	if len(result.Measurements) > kept(m, 1) {
 		t.Fatalf("%d measurements are kept", len(result.Measurements))
 	}
-	failed := result.Failed > max(m.FailureLimit, 0)
+	failed := result.Failed > max(m.FailureLimit, 0) && (m.FailureLimit >= 0 || m.ConsecutiveSuccessLimit == nil)
 	if failed != (result.Phase == v1alpha1.AnalysisFailed) {
 		t.Fatalf("metric %s is %s with %d failures, limit %d", m.Name, result.Phase, result.Failed, m.FailureLimit)
 	}
-	good := !failed && result.Inconclusive == 0 && withData(result) > 0
-	if run == v1alpha1.AnalysisPassed && !good {
-		t.Fatalf("the run passed, with metric %s: %+v", m.Name, result)
+	passed := result.Phase == v1alpha1.AnalysisPassed || run == v1alpha1.AnalysisPassed && !result.DryRun
+	if passed && (failed || !good(m, result)) {
+		t.Fatalf("the run is %s, with metric %s: %+v", run, m.Name, result)
 	}
+}
+
+// good says that nothing but failures stands against a pass.
+func good(m v1alpha1.Metric, result v1alpha1.MetricResult) bool {
+	streak := m.ConsecutiveSuccessLimit == nil || result.ConsecutiveSuccesses >= *m.ConsecutiveSuccessLimit
+	return streak && result.Inconclusive <= max(m.InconclusiveLimit, 0) && withData(result) > 0
 }

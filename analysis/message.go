@@ -13,6 +13,10 @@ import (
 // metricMessage says in a few words, with numbers, where a metric is and why.
 func metricMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResult) string {
 	metric, taken := spec.Metrics[index], withData(result)
+	if result.Phase == v1alpha1.AnalysisInconclusive && erred(metric, result) {
+		return fmt.Sprintf("%s in a row, limit %d; the last: %s", counted(result.ConsecutiveErrors, "error"),
+			max(*metric.ConsecutiveErrorLimit, 0), lastWith(result, v1alpha1.MeasurementError).Message)
+	}
 	if kindOf(&metric) != nil {
 		return weighedMessage(spec, index, result)
 	}
@@ -23,14 +27,12 @@ func metricMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Met
 	case v1alpha1.AnalysisFailed:
 		return fmt.Sprintf("%s in %d of %s, limit %d",
 			failure(metric, lastWith(result, v1alpha1.MeasurementFailed)), result.Failed, measurements(taken),
-			metric.FailureLimit)
+			max(metric.FailureLimit, 0))
 	case v1alpha1.AnalysisInconclusive:
-		return fmt.Sprintf("%s in %d of %s",
-			doubt(metric, lastWith(result, v1alpha1.MeasurementInconclusive)), result.Inconclusive,
-			measurements(taken))
+		return undecided(metric, result)
 	case v1alpha1.AnalysisPassed:
-		return fmt.Sprintf("%d of %s succeeded%s, last %s",
-			result.Successful, measurements(taken), tolerated(metric, result), lastValue(result))
+		return fmt.Sprintf("%d of %s succeeded%s%s, last %s",
+			result.Successful, measurements(taken), streak(metric, result), tolerated(metric, result), lastValue(result))
 	case v1alpha1.AnalysisStopped:
 		return fmt.Sprintf("stopped after %s%s", measurements(taken), tally(result))
 	case v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning:
@@ -46,13 +48,39 @@ func progress(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
 		return fmt.Sprintf("the first measurement is due %s after the start", delay)
 	}
 	if taken == 0 {
+		if text, _ := problemOf(result); result.DryRun && text != "" {
+			return "no figure yet: " + text
+		}
 		return "no figure yet"
 	}
 	total := measurements(taken)
-	if !isEndless(metric) {
+	if !isOpen(metric) {
 		total = fmt.Sprintf("%d of %s", taken, measurements(wanted(metric)))
 	}
-	return fmt.Sprintf("%s taken%s, last %s", total, tolerated(metric, result), lastValue(result))
+	return fmt.Sprintf("%s taken%s%s, last %s", total, streak(metric, result), tolerated(metric, result), lastValue(result))
+}
+
+// undecided says why a metric has neither passed nor failed.
+func undecided(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
+	taken := measurements(withData(result))
+	if result.Inconclusive <= max(metric.InconclusiveLimit, 0) {
+		return fmt.Sprintf("there were never %d good ones in a row: %d of %s succeeded, last %s",
+			*metric.ConsecutiveSuccessLimit, result.Successful, taken, lastValue(result))
+	}
+	text := fmt.Sprintf("%s in %d of %s",
+		doubt(metric, lastWith(result, v1alpha1.MeasurementInconclusive)), result.Inconclusive, taken)
+	if metric.InconclusiveLimit > 0 {
+		text += fmt.Sprintf(", limit %d", metric.InconclusiveLimit)
+	}
+	return text
+}
+
+// streak mentions the successful measurements in a row, where they decide.
+func streak(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
+	if metric.ConsecutiveSuccessLimit == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %d in a row of %d", result.ConsecutiveSuccesses, *metric.ConsecutiveSuccessLimit)
 }
 
 // failure says which value met or missed which condition. With both conditions, only meeting failureCondition fails.
@@ -71,8 +99,11 @@ func doubt(metric v1alpha1.Metric, m v1alpha1.Measurement) string {
 
 // tolerated mentions failed measurements below the limit, if there are any.
 func tolerated(metric v1alpha1.Metric, result v1alpha1.MetricResult) string {
-	if result.Failed == 0 {
+	switch {
+	case result.Failed == 0:
 		return ""
+	case metric.FailureLimit < 0:
+		return fmt.Sprintf(", %d failed", result.Failed)
 	}
 	return fmt.Sprintf(", %d failed, limit %d", result.Failed, metric.FailureLimit)
 }
@@ -110,13 +141,31 @@ func runMessage(status v1alpha1.AnalysisRunStatus) string {
 			return joinProblems(waits)
 		}
 	}
-	var parts []string
+	var parts, trials []string
 	for _, result := range status.Metrics {
-		if decides(status.Phase, result.Phase) {
+		switch {
+		case result.DryRun && trial(result.Phase) != "":
+			trials = append(trials, fmt.Sprintf("dry run of %s %s: %s", result.Name, trial(result.Phase), result.Message))
+		case !result.DryRun && decides(status.Phase, result.Phase):
 			parts = append(parts, result.Name+": "+result.Message)
 		}
 	}
+	if parts = append(parts, trials...); len(parts) == 0 {
+		return "dry runs only, which decide nothing"
+	}
 	return strings.Join(parts, "; ")
+}
+
+// trial says what a dry run would have done; empty where that is nothing.
+func trial(phase v1alpha1.AnalysisPhase) string {
+	switch phase {
+	case v1alpha1.AnalysisFailed:
+		return "would have failed"
+	case v1alpha1.AnalysisInconclusive:
+		return "would have been inconclusive"
+	case v1alpha1.AnalysisPassed, v1alpha1.AnalysisStopped, v1alpha1.AnalysisPending, v1alpha1.AnalysisRunning:
+	}
+	return ""
 }
 
 // decides says whether a metric in one phase explains a run in another: a failed run is explained by what failed, any
@@ -134,25 +183,40 @@ type problem struct {
 	text   string
 }
 
-// problems lists the metrics whose last measurement gave no figure, and says whether all metrics were measured.
+// problems lists the metrics whose last measurement gave no figure, and says whether all metrics were measured. Dry runs hold
+// nobody up, so that theirs are told of only where there is nothing else.
 func problems(results []v1alpha1.MetricResult) (found []problem, measured bool) {
 	measured = len(results) > 0
+	trial := onlyDryRuns(results)
 	for _, result := range results {
+		if result.DryRun && !trial {
+			continue
+		}
 		if len(result.Measurements) == 0 {
 			measured = false
 			continue
 		}
-		last := result.Measurements[len(result.Measurements)-1]
-		if last.State != v1alpha1.MeasurementNoData && last.State != v1alpha1.MeasurementError {
-			continue
+		if text, reason := problemOf(result); reason != "" {
+			found = append(found, problem{reason: reason, text: result.Name + ": " + text})
 		}
-		text := result.Name + ": " + last.Message
-		if result.ConsecutiveErrors > 1 {
-			text += fmt.Sprintf(" (%d errors in a row)", result.ConsecutiveErrors)
-		}
-		found = append(found, problem{reason: reasonOf(last), text: text})
 	}
 	return found, measured
+}
+
+// problemOf says why the last measurement gave no figure; empty when it gave one, or when there is none.
+func problemOf(result v1alpha1.MetricResult) (text, reason string) {
+	if len(result.Measurements) == 0 {
+		return "", ""
+	}
+	last := result.Measurements[len(result.Measurements)-1]
+	if last.State != v1alpha1.MeasurementNoData && last.State != v1alpha1.MeasurementError {
+		return "", ""
+	}
+	text = last.Message
+	if result.ConsecutiveErrors > 1 {
+		text += fmt.Sprintf(" (%d errors in a row)", result.ConsecutiveErrors)
+	}
+	return text, reasonOf(last)
 }
 
 // reasonOf is the reason of a measurement without a figure. A condition must have one, whatever the status holds.
@@ -222,11 +286,14 @@ func condition(expression string) string {
 }
 
 // measurements writes how many there are.
-func measurements(n int32) string {
+func measurements(n int32) string { return counted(n, "measurement") }
+
+// counted writes how many of something there are.
+func counted(n int32, what string) string {
 	if n == 1 {
-		return "1 measurement"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d measurements", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // cutMark stands where a text was cut.

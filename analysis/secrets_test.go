@@ -75,3 +75,13 @@ func TestSecretsStayOutOfMeasurements(t *testing.T) {
 func returns(value string, err error) Secrets {
 	return func(context.Context, v1alpha1.SecretKeyReference) (string, error) { return value, err }
 }
+
+// TestCountersAreGivenSecrets holds that a comparison may need credentials too.
+func TestCountersAreGivenSecrets(t *testing.T) {
+	provider := &counting{answers: []Count{batch(0, 10, 0, 10)}}
+	meter := Meter{Provider: provider, Conditions: newConditions(t, 1), Secrets: returns("s3cr3t", nil)}
+	meter.Measure(t.Context(), ratioRun(ratioMetric()), v1alpha1.AnalysisRunStatus{}, 0, start().Add(minute))
+	if len(provider.asked) != 1 || provider.asked[0].Secrets == nil {
+		t.Errorf("asked %d times, want once, with Secrets", len(provider.asked))
+	}
+}

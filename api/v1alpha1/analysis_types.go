@@ -121,6 +121,10 @@ type Argument struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.ratio) || !has(self.kubernetes)",message="a metric is of one kind: write ratio or kubernetes, and a second metric for the other"
 // +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count <= 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || (has(self.count) ? self.failureLimit < self.count : has(self.interval) || self.failureLimit == 0)",message="the metric could never fail: write a failureLimit less than count, which is 1 without count and interval",fieldPath=".failureLimit"
+// +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || self.failureLimit >= 0 || has(self.consecutiveSuccessLimit)",message="the metric could never fail: write a failureLimit of 0 or more; -1 is for metrics with consecutiveSuccessLimit",fieldPath=".failureLimit"
+// +kubebuilder:validation:XValidation:rule="!has(self.inconclusiveLimit) || (has(self.successCondition) && has(self.failureCondition))",message="a measurement is inconclusive when successCondition and failureCondition are given and neither holds: write both, or remove inconclusiveLimit",fieldPath=".inconclusiveLimit"
+// +kubebuilder:validation:XValidation:rule="!has(self.consecutiveSuccessLimit) || has(self.successCondition) || has(self.failureCondition)",message="consecutiveSuccessLimit counts measurements that met a condition: write successCondition, or remove consecutiveSuccessLimit",fieldPath=".consecutiveSuccessLimit"
+// +kubebuilder:validation:XValidation:rule="!has(self.consecutiveSuccessLimit) || (has(self.count) ? self.consecutiveSuccessLimit <= self.count : has(self.interval) || self.consecutiveSuccessLimit == 1)",message="the metric could never pass: write a consecutiveSuccessLimit of at most count, which is 1 without count and interval",fieldPath=".consecutiveSuccessLimit"
 type Metric struct {
 	// Name of the metric, unique in its template: lower case letters, digits and dashes.
 	// +required
@@ -146,11 +150,14 @@ type Metric struct {
 	// +kubebuilder:validation:Maximum=1000
 	Count *int32 `json:"count,omitempty"`
 
-	// FailureLimit is how many failed measurements are tolerated; one more fails the metric.
+	// FailureLimit is how many failed measurements are tolerated; one more fails the metric. With consecutiveSuccessLimit,
+	// -1 tolerates any number.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	// +kubebuilder:validation:Maximum=1000
 	FailureLimit int32 `json:"failureLimit,omitempty"`
+
+	MetricLimits `json:",inline"`
 
 	// SuccessCondition is a CEL expression over result, a number: "result >= 0.95". Without a failureCondition, a
 	// measurement for which it is false has failed.
@@ -417,6 +424,9 @@ type MetricResult struct {
 	// Errors counts queries that could not be made or that the server refused. They decide nothing.
 	// +optional
 	Errors int32 `json:"errors,omitempty"`
+	// ConsecutiveSuccesses counts successful measurements since the last that was not, errors and no data left out.
+	// +optional
+	ConsecutiveSuccesses int32 `json:"consecutiveSuccesses,omitempty"`
 	// ConsecutiveErrors counts errors since the last answer, and sets the pace of the retries.
 	// +optional
 	ConsecutiveErrors int32 `json:"consecutiveErrors,omitempty"`
@@ -429,9 +439,12 @@ type MetricResult struct {
 	// Pods is what a metric with kubernetes has counted.
 	// +optional
 	Pods *PodCounts `json:"pods,omitempty"`
-	// Measurements are the last ten.
+	// DryRun says that the metric has no say in the verdict.
 	// +optional
-	// +kubebuilder:validation:MaxItems=10
+	DryRun bool `json:"dryRun,omitempty"`
+	// Measurements are the last ones, ten unless the metric's measurementRetention says otherwise.
+	// +optional
+	// +kubebuilder:validation:MaxItems=100
 	// +listType=atomic
 	Measurements []Measurement `json:"measurements,omitempty"`
 }

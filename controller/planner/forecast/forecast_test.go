@@ -283,6 +283,37 @@ func TestLeastDurationOfARatio(t *testing.T) {
 	}
 }
 
+// TestLeastDurationWithLimits counts what is enough in a row, and leaves dry runs out where there is more.
+func TestLeastDurationWithLimits(t *testing.T) {
+	five := builder.Metric("a", "q").Every(30 * time.Second).Count(5).Obj()
+	row := builder.Metric("b", "q").Every(30 * time.Second).Obj()
+	row.ConsecutiveSuccessLimit = new(int32(3))
+	dry := builder.Metric("c", "q").Every(time.Hour).Count(5).Obj()
+	dry.DryRun = new(true)
+	for name, tc := range map[string]struct {
+		metrics []v1alpha1.Metric
+		want    time.Duration
+	}{
+		"three in a row":           {metrics: []v1alpha1.Metric{row}, want: time.Minute},
+		"beside a dry run":         {metrics: []v1alpha1.Metric{five, dry}, want: 2 * time.Minute},
+		"nothing but a dry run":    {metrics: []v1alpha1.Metric{dry}, want: 4 * time.Hour},
+		"the longest that decides": {metrics: []v1alpha1.Metric{row, five, dry}, want: 2 * time.Minute},
+	} {
+		if got, ends := forecast.LeastDuration(tc.metrics); got != tc.want || !ends {
+			t.Errorf("%s: %s, %v; want %s", name, got, ends, tc.want)
+		}
+	}
+	now := time.Date(2026, 8, 20, 12, 0, 0, 0, time.UTC)
+	run := builder.AnalysisRun("r").Obj()
+	run.Spec.Metrics = []v1alpha1.Metric{row}
+	run.Status.Metrics = []v1alpha1.MetricResult{{
+		Name: "b", Phase: v1alpha1.AnalysisRunning, Successful: 7, ConsecutiveSuccesses: 1, NextAt: metav1.NewMicroTime(now.Add(10 * time.Second)),
+	}}
+	if got := forecast.LeastLeft(run, now); got != 40*time.Second {
+		t.Errorf("%s are left, want 40s", got)
+	}
+}
+
 func TestLeastLeft(t *testing.T) {
 	now := time.Date(2026, 8, 20, 12, 0, 0, 0, time.UTC)
 	run := builder.AnalysisRun("r", builder.Metric("a", "q").Every(30*time.Second).Count(5).After(time.Minute)).Obj()

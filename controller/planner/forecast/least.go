@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -11,16 +12,16 @@ import (
 
 // LeastDuration is the least time from the start of an analysis until all its metrics have passed:
 // the time of the first measurement + (count - 1) × interval of the metric that takes longest, when every measurement has
-// data. A ratio needs no more than passAfter of them. A metric with an interval and without a count has no end; ends says that there is none of these.
+// data. A ratio needs no more than passAfter of them, and others no more than consecutiveSuccessLimit. A metric with an
+// interval and none of these has no end; ends says that there is none of these. Dry runs are waited for where there is nothing else.
 func LeastDuration(metrics []v1alpha1.Metric) (least time.Duration, ends bool) {
 	ends = true
-	for _, m := range metrics {
-		every := of(m.Interval)
-		if m.Count == nil && every > 0 {
+	for _, m := range deciding(metrics) {
+		if !hasEnd(m) {
 			ends = false
 			continue
 		}
-		least = max(least, m.FirstAfter()+time.Duration(measurements(m)-1)*every)
+		least = max(least, m.FirstAfter()+time.Duration(measurements(m)-1)*of(m.Interval))
 	}
 	return least, ends
 }
@@ -28,12 +29,15 @@ func LeastDuration(metrics []v1alpha1.Metric) (least time.Duration, ends bool) {
 // LeastLeft is the least time that a run still needs to pass, from what it has measured.
 func LeastLeft(run *v1alpha1.AnalysisRun, now time.Time) time.Duration {
 	var left time.Duration
-	for _, m := range run.Spec.Metrics {
+	for _, m := range deciding(run.Spec.Metrics) {
 		result, begun := resultOf(run, m.Name)
-		if m.Count == nil && of(m.Interval) > 0 || result.Phase == v1alpha1.AnalysisPassed {
+		if !hasEnd(m) || result.Phase == v1alpha1.AnalysisPassed {
 			continue
 		}
 		taken := result.Successful + result.Failed + result.Inconclusive
+		if m.ConsecutiveSuccessLimit != nil {
+			taken = result.ConsecutiveSuccesses
+		}
 		next := m.FirstAfter()
 		if begun {
 			next = max(0, result.NextAt.Sub(now))
@@ -52,8 +56,25 @@ func resultOf(run *v1alpha1.AnalysisRun, metric string) (result v1alpha1.MetricR
 	return v1alpha1.MetricResult{}, false
 }
 
+// deciding are the metrics that a verdict waits for: those that are no dry runs, or all when there are no others.
+func deciding(metrics []v1alpha1.Metric) []v1alpha1.Metric {
+	found := slices.DeleteFunc(slices.Clone(metrics), func(m v1alpha1.Metric) bool { return m.IsDryRun() })
+	if len(found) == 0 {
+		return metrics
+	}
+	return found
+}
+
+// hasEnd says that some number of measurements passes a metric.
+func hasEnd(m v1alpha1.Metric) bool {
+	return m.Count != nil || of(m.Interval) == 0 || m.ConsecutiveSuccessLimit != nil
+}
+
 // measurements is how many a metric needs at least.
 func measurements(m v1alpha1.Metric) int32 {
+	if m.ConsecutiveSuccessLimit != nil {
+		return max(1, *m.ConsecutiveSuccessLimit)
+	}
 	if m.Count == nil {
 		return 1
 	}

@@ -102,7 +102,16 @@ func (v *view) metric(m v1alpha1.Metric, r *v1alpha1.MetricResult) string {
 	if m.Count != nil {
 		out = fmt.Sprintf("%s has %d of %s", m.Name, taken, planner.Counted(*m.Count, "measurement"))
 	}
-	out += fmt.Sprintf(", %d failed of %d allowed", r.Failed, m.FailureLimit)
+	if m.IsDryRun() {
+		out += " in a dry run"
+	}
+	if m.ConsecutiveSuccessLimit != nil {
+		out += fmt.Sprintf(", %d of %d good ones in a row", r.ConsecutiveSuccesses, *m.ConsecutiveSuccessLimit)
+	}
+	out += fmt.Sprintf(", %d failed", r.Failed)
+	if m.FailureLimit >= 0 {
+		out += fmt.Sprintf(" of %d allowed", m.FailureLimit)
+	}
 	if r.Inconclusive > 0 {
 		out += fmt.Sprintf(", %d inconclusive", r.Inconclusive)
 	}
