@@ -7,7 +7,7 @@
 //	measured := Meter.Measure(…) for each due metric  // arguments → provider → conditions
 //	status = Record(spec, step.Status, measured, now) // counts, verdict, next times; persisted in one write
 //
-// Next and Record are pure: they know no clock, client or provider, and the status is their only memory. A process that
+// Meter.Pass is one pass in memory. Next and Record are pure: they know no clock, client or provider, and the status is their only memory. A process that
 // dies between two writes measures again what it had not yet written, and judges no figure twice.
 //
 // # Times

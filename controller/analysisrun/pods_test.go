@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/analysisrun/podlist"
 )
 
 // podsRun looks at the pods of revision 7f9c6d every 15 s, ten times.
@@ -130,7 +131,7 @@ func TestPodOf(t *testing.T) {
 	} {
 		pod := newPod("7f9c6d", 0)
 		row.pod(pod)
-		got := podOf(pod)
+		got := podlist.Of(pod)
 		if !got.NotReadySince.Equal(row.since) || fmt.Sprint(got.Containers) != row.want {
 			t.Errorf("%s: got %+v, want %s and not ready since %s", row.name, got, row.want, row.since)
 		}

@@ -2,10 +2,8 @@ package analysisrun
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -15,13 +13,13 @@ import (
 
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/analysisrun/podlist"
 )
 
 const (
 	staleWait    = 200 * time.Millisecond // until the cache is asked again for our own last write
 	conflictWait = time.Second            // until a run is read again that someone else has written
 	atOnce       = time.Millisecond       // the shortest wait that the queue knows
-	parallel     = 8                      // measurements of one run at once
 )
 
 // runReconciler measures AnalysisRuns.
@@ -66,35 +64,9 @@ func (r *runReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ct
 func (r *runReconciler) measure(ctx context.Context, run *v1alpha1.AnalysisRun) (v1alpha1.AnalysisRunStatus, error) {
 	status := *run.Status.DeepCopy()
 	status.ObservedGeneration = run.Generation
-	now := r.clock.Now()
-	step := analysis.Next(run.Spec, status, now)
-	if len(step.Due) == 0 {
-		return step.Status, nil
-	}
 	meter := r.meter
-	meter.Secrets, meter.Pods = newWallet(r.live, run.Namespace).value, podsIn(r.live, run.Namespace)
-	measured := make([]analysis.Measured, len(step.Due))
-	var group errgroup.Group
-	group.SetLimit(parallel)
-	for i, index := range step.Due {
-		group.Go(func() (err error) {
-			defer recovered(&err)
-			measured[i] = meter.Measure(ctx, run.Spec, step.Status, index, now)
-			return ctx.Err()
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return status, err
-	}
-	return analysis.Record(run.Spec, step.Status, measured, r.clock.Now()), nil
-}
-
-// recovered turns a panic into an error. The controller's own recovery does not reach the goroutines of a measurement,
-// where a panic would end the process, and with it the measuring of all other runs.
-func recovered(err *error) {
-	if cause := recover(); cause != nil {
-		*err = fmt.Errorf("panic while measuring: %v", cause)
-	}
+	meter.Secrets, meter.Pods = newWallet(r.live, run.Namespace).value, podlist.In(r.live, run.Namespace)
+	return meter.Pass(ctx, run.Spec, status, r.clock.Now)
 }
 
 // write persists a status onto the version of the run that was read, and then tells of what changed. It says false when

@@ -598,7 +598,7 @@ func (c *crowd) Measure(ctx context.Context, _ analysis.Query) (analysis.Reading
 	c.mu.Lock()
 	c.inside++
 	c.largest = max(c.largest, c.inside)
-	if c.inside == parallel {
+	if c.inside == analysis.MaxParallel {
 		c.once.Do(func() { close(c.full) })
 	}
 	c.mu.Unlock()
@@ -614,14 +614,14 @@ func (c *crowd) Measure(ctx context.Context, _ analysis.Query) (analysis.Reading
 
 func TestMetricsAreMeasuredTogether(t *testing.T) {
 	var metrics []v1alpha1.Metric
-	for i := range parallel + parallel/2 {
+	for i := range analysis.MaxParallel + analysis.MaxParallel/2 {
 		metrics = append(metrics, newMetric(fmt.Sprint("m", i), 1))
 	}
 	provider := &crowd{full: make(chan struct{})}
 	w := newWorld(t, provider, newRun(metrics...))
 	w.reconcile()
-	if got := w.run().Status.Phase; got != v1alpha1.AnalysisPassed || provider.largest != parallel {
-		t.Errorf("got %s with %d queries at once, want Passed with %d", got, provider.largest, parallel)
+	if got := w.run().Status.Phase; got != v1alpha1.AnalysisPassed || provider.largest != analysis.MaxParallel {
+		t.Errorf("got %s with %d queries at once, want Passed with %d", got, provider.largest, analysis.MaxParallel)
 	}
 	names := []string{}
 	for _, result := range w.run().Status.Metrics {

@@ -1,4 +1,5 @@
-package analysisrun
+// Package podlist lists the pods of a revision for an analysis, as the API server has them.
+package podlist
 
 import (
 	"context"
@@ -21,9 +22,9 @@ const (
 
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list
 
-// podsIn lists the pods of a revision in one namespace, by its label. Pods are in no cache, as a cluster has most of them;
+// In lists the pods of a revision in one namespace, by its label. Pods are in no cache, as a cluster has most of them;
 // the API server answers such a list from its own.
-func podsIn(live client.Reader, namespace string) analysis.Pods {
+func In(live client.Reader, namespace string) analysis.Pods {
 	return func(ctx context.Context, revision string) ([]analysis.Pod, error) {
 		var pods []analysis.Pod
 		next := ""
@@ -35,7 +36,7 @@ func podsIn(live client.Reader, namespace string) analysis.Pods {
 			}
 			for i := range page.Items {
 				if owner := metav1.GetControllerOf(&page.Items[i]); owner != nil && owner.Kind == "ReplicaSet" {
-					pods = append(pods, podOf(&page.Items[i]))
+					pods = append(pods, Of(&page.Items[i]))
 				}
 			}
 			if next = page.Continue; next == "" {
@@ -46,9 +47,9 @@ func podsIn(live client.Reader, namespace string) analysis.Pods {
 	}
 }
 
-// podOf takes from a pod what an analysis looks at. Containers that run beside the pod are init containers that have been
+// Of takes from a pod what an analysis looks at. Containers that run beside the pod are init containers that have been
 // started and restart; the others among these are no part of a version that serves.
-func podOf(pod *corev1.Pod) analysis.Pod {
+func Of(pod *corev1.Pod) analysis.Pod {
 	out := analysis.Pod{Name: pod.Name, NotReadySince: notReadySince(pod)}
 	for _, c := range pod.Status.ContainerStatuses {
 		out.Containers = append(out.Containers, containerOf(c))
