@@ -23,8 +23,10 @@ type weighed interface {
 	selectors() []selector
 	// check finds what is wrong with it, once arguments are in place.
 	check() error
-	// passAfter is how many batches an early pass takes; nil when nothing passes early.
-	passAfter() *int32
+	// alone says that the candidate is compared with no stable.
+	alone() bool
+	// told says what was counted.
+	told(c v1alpha1.Comparison) string
 	// count asks for the batch of a span.
 	count(ctx context.Context, m Meter, over span) (Count, error)
 	// resume makes the test as it was left; a new one, of so many steps, when nothing was.
@@ -33,8 +35,11 @@ type weighed interface {
 
 // kindOf gives what weighs a metric; nil for one with conditions. Its texts are those of the metric that it is given.
 func kindOf(metric *v1alpha1.Metric) weighed {
-	if metric.Ratio != nil {
+	switch {
+	case metric.Ratio != nil:
 		return ratio{metric}
+	case metric.SLO != nil:
+		return slo{metric}
 	}
 	return nil
 }
@@ -59,6 +64,11 @@ type Counted struct {
 	Batch judge.Batch
 	// Until is the end of the batch.
 	Until time.Time
+}
+
+// told says what was counted in a batch.
+func (c Counted) told(kind weighed) string {
+	return kind.told(v1alpha1.Comparison{Candidate: requests(c.Batch.Candidate), Stable: requests(c.Batch.Stable)})
 }
 
 // span is a time after from, until to and at to.
@@ -120,11 +130,12 @@ func batched(kind weighed, answer Count, end time.Time) (v1alpha1.Measurement, *
 	}
 	state := judge.Answer{
 		Partial: len(answer.Warnings) > 0, Age: age(answer, end), Scrape: max(answer.Scrape, usualScrape), Weight: 1, Batch: answer.Batch,
+		Objective: kind.alone(),
 	}.State()
 	counted := &Counted{Batch: answer.Batch, Until: end}
 	if state == judge.Ok {
 		return v1alpha1.Measurement{
-			State: v1alpha1.MeasurementSuccessful, Value: formatValue(answer.Batch.Candidate.Rate()), Message: served(answer.Batch),
+			State: v1alpha1.MeasurementSuccessful, Value: formatValue(answer.Batch.Candidate.Rate()), Message: counted.told(kind),
 		}, counted, nil
 	}
 	fault := &Fault{Reason: string(state), Field: kind.field(), Message: stateMessage(kind, state, answer, end)}
@@ -147,6 +158,10 @@ func age(answer Count, end time.Time) time.Duration {
 func stateMessage(kind weighed, state judge.State, answer Count, end time.Time) string {
 	switch state {
 	case judge.NoCanaryTraffic:
+		if kind.alone() {
+			return string(state) + ": no request reached the candidate; look whether the route sends it traffic, and whether " +
+				kind.field() + ".candidate selects its series"
+		}
 		return string(state) + ": no request reached the candidate while " + arm("stable served", answer.Batch.Stable) +
 			"; look whether the route sends it traffic, and whether " + kind.field() + ".candidate selects its series"
 	case judge.NoBaseline:

@@ -146,8 +146,11 @@ func threads(spec v1alpha1.AnalysisRunSpec) []thread {
 func testOf(metric v1alpha1.Metric) string {
 	same := metric.DeepCopy()
 	same.InitialDelay, same.Interval, same.Count = nil, nil, nil
-	if same.Ratio != nil {
+	switch {
+	case same.Ratio != nil:
 		same.Ratio.PassAfter = nil
+	case same.SLO != nil:
+		same.SLO.PassAfter = nil
 	}
 	text, err := json.Marshal(same)
 	if err != nil {

@@ -21,7 +21,7 @@ type Counter interface {
 type CountQuery struct {
 	// Source says whom to ask. Placeholders of arguments have been replaced.
 	Source v1alpha1.MetricProvider
-	// Candidate and Stable select the counters of the two versions.
+	// Candidate and Stable select the counters of the two versions. Without selectors of Stable, only the candidate is counted.
 	Candidate, Stable Selectors
 	// From and To bound the time. Two queries of which one begins where the other ends count each request once.
 	From, To time.Time

@@ -24,7 +24,9 @@ type ratio struct{ metric *v1alpha1.Metric }
 
 func (ratio) field() string { return "ratio" }
 
-func (r ratio) passAfter() *int32 { return r.metric.Ratio.PassAfter }
+func (ratio) alone() bool { return false }
+
+func (ratio) told(c v1alpha1.Comparison) string { return factor(c) + served(seenOf(c)) }
 
 func (r ratio) selectors() []selector {
 	spec := r.metric.Ratio

@@ -204,7 +204,6 @@ func weighedPhase(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Metr
 // decide gives the verdict on a metric with its reasons. The error says that its memory cannot be read.
 func decide(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResult) (judge.Decision, error) {
 	metric := spec.Metrics[index]
-	kind := kindOf(&metric)
 	test, err := resumed(spec, index, result.Comparison)
 	if err != nil {
 		return judge.Decision{}, err
@@ -213,7 +212,7 @@ func decide(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResu
 	if !isEndless(metric) {
 		taken := withData(result)
 		rule.Over = taken >= wanted(metric)
-		early := kind.passAfter()
+		early := metric.PassAfter()
 		rule.MayPass = early != nil && taken >= *early
 	}
 	seen, needed := test.requests()
@@ -234,7 +233,7 @@ func weighedMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Me
 	case c == nil:
 		return fmt.Sprintf("the first batch is counted %s after the start", firstAfter(spec, index)) + brought(spec, metric.Name)
 	}
-	text := fmt.Sprintf("%s%s; evidence of harm %s, fails at %s%s", factor(*c), served(seenOf(*c)), c.Evidence, c.Limit,
+	text := fmt.Sprintf("%s; evidence of harm %s, fails at %s%s", kindOf(&metric).told(*c), c.Evidence, c.Limit,
 		brought(spec, metric.Name))
 	switch result.Phase {
 	case v1alpha1.AnalysisPassed:

@@ -65,7 +65,8 @@ func TestCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := v1alpha1.MetricProvider{Prometheus: &v1alpha1.PrometheusMetric{}}
-	count, err := set.Count(t.Context(), analysis.CountQuery{Source: source})
+	both := analysis.Selectors{Bad: "bad", Total: "all"}
+	count, err := set.Count(t.Context(), analysis.CountQuery{Source: source, Candidate: both, Stable: both})
 	if err != nil || len(count.Warnings) != 4 {
 		t.Errorf("got %+v and error %v, want the answer of the server", count, err)
 	}

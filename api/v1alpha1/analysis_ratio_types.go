@@ -14,10 +14,21 @@ const RatioLag = 30 * time.Second
 // batch of a ratio can be counted.
 func (m *Metric) FirstAfter() time.Duration {
 	delay := positive(m.InitialDelay)
-	if m.Ratio != nil {
+	if m.Ratio != nil || m.SLO != nil {
 		return delay + positive(m.Interval) + RatioLag
 	}
 	return delay
+}
+
+// PassAfter is how many batches an early pass takes; nil when the metric does not pass early.
+func (m *Metric) PassAfter() *int32 {
+	switch {
+	case m.Ratio != nil:
+		return m.Ratio.PassAfter
+	case m.SLO != nil:
+		return m.SLO.PassAfter
+	}
+	return nil
 }
 
 // positive is an optional duration, and 0 when it is absent or negative.
@@ -80,8 +91,9 @@ type Comparison struct {
 	Until metav1.MicroTime `json:"until"`
 	// Candidate counts the candidate's requests.
 	Candidate RequestCounts `json:"candidate"`
-	// Stable counts stable's requests.
-	Stable RequestCounts `json:"stable"`
+	// Stable counts stable's requests; left out where the candidate is compared with no stable.
+	// +optional
+	Stable RequestCounts `json:"stable,omitzero"`
 	// Ratio is how many times as high the candidate's share of bad requests is as stable's; empty when neither had any.
 	// +optional
 	Ratio string `json:"ratio,omitempty"`

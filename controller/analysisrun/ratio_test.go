@@ -114,3 +114,18 @@ func TestRatioWithoutTraffic(t *testing.T) {
 		t.Errorf("%s: %s", run.Status.Phase, run.Status.Message)
 	}
 }
+
+// TestSLO holds that an objective is judged from the candidate's counters alone.
+func TestSLO(t *testing.T) {
+	run := ratioRun()
+	metric := &run.Spec.Metrics[0]
+	metric.SLO, metric.Ratio = &v1alpha1.SLOMetric{Candidate: metric.Ratio.Candidate, Objective: "99%"}, nil
+	s := &scrapes{pace: map[string]float64{`bad{v="2"}`: 2, `all{v="2"}`: 20}}
+	w := against(t, s.serve(t).URL, run)
+	w.follow(100)
+	status := w.run().Status
+	want := "errors: candidate 180 bad of 1800, 90% good, objective 99%; evidence of harm 100, fails at 100"
+	if status.Phase != v1alpha1.AnalysisFailed || status.Message != want {
+		t.Errorf("%s: %s\nwant Failed: %s", status.Phase, status.Message, want)
+	}
+}

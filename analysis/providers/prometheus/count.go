@@ -41,6 +41,9 @@ func (p *Provider) Count(ctx context.Context, query analysis.CountQuery) (analys
 		{"candidate.bad", query.Candidate.Bad},
 		{"stable.bad", query.Stable.Bad},
 	} {
+		if s.selector == "" { // an objective has no stable
+			continue
+		}
 		value, warnings, err := asks.query(limited, asked.over(s.selector), query.To)
 		if err == nil {
 			matrices[i], err = samples(value, s.selector)

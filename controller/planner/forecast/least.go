@@ -78,8 +78,8 @@ func measurements(m v1alpha1.Metric) int32 {
 	if m.Count == nil {
 		return 1
 	}
-	if m.Ratio != nil && m.Ratio.PassAfter != nil {
-		return max(1, min(*m.Count, *m.Ratio.PassAfter))
+	if early := m.PassAfter(); early != nil {
+		return max(1, min(*m.Count, *early))
 	}
 	return max(1, *m.Count)
 }
