@@ -5,20 +5,25 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math"
 	"syscall"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/demo/workload"
 )
 
-// TestPrometheusStopsDuringAnalysis stops what every other test needs, so that it runs by itself.
+// TestPrometheusStopsDuringAnalysis stops, for two minutes, what every other test needs, so that it runs by itself.
 func TestPrometheusStopsDuringAnalysis(t *testing.T) {
 	e := newEnv(t, "no-prometheus")
-	e.install(canary(analysed(20)))
+	e.create(e.comparison(gross(), ptr.To[int32](2)))
+	step := analysed(20)
+	step.Analysis.Templates = append(step.Analysis.Templates, analysis(compared).Templates...)
+	e.install(canary(step))
 	e.load()
 	from := e.mark()
 
@@ -27,10 +32,13 @@ func TestPrometheusStopsDuringAnalysis(t *testing.T) {
 	before := e.runs()["step-1"]
 	t.Cleanup(func() { e.component(t, "start", "prometheus") })
 	e.component(t, "stop", "prometheus")
-	eventually(t, "three measurements have failed", func(context.Context) (bool, string) {
-		metrics := e.runs()["step-1"].Status.Metrics
-		return len(metrics) > 0 && metrics[0].Errors >= 3, fmt.Sprintf("%+v", metrics)
-	})
+	e.requests(120 * rate)
+	for _, metric := range e.runs()["step-1"].Status.Metrics {
+		if metric.Errors < 3 || metric.Successful > 0 || metric.Phase != v1alpha1.AnalysisRunning {
+			t.Errorf("%s is %s after %d successes and %d errors, want it Running after none and some: %s", metric.Name, metric.Phase,
+				metric.Successful, metric.Errors, metric.Message)
+		}
+	}
 	e.event(v1alpha1.ReasonProviderUnreachable, "address")
 	if run := e.runs()["step-1"]; run.Status.Phase != v1alpha1.AnalysisRunning {
 		t.Errorf("the analysis is %s without a figure: %s", run.Status.Phase, run.Status.Message)
@@ -47,8 +55,27 @@ func TestPrometheusStopsDuringAnalysis(t *testing.T) {
 	e.noFailures(from)
 	if after := e.runs()["step-1"]; after.UID != before.UID {
 		t.Errorf("the analysis was begun again: %s is %s, was %s", after.Name, after.UID, before.UID)
+	} else {
+		e.countedAll(after.Status)
 	}
 	e.gatesBegunOnce(1)
+}
+
+// countedAll holds that what was served in the meantime has been counted, all of it and each request once.
+func (e *env) countedAll(status v1alpha1.AnalysisRunStatus) {
+	e.t.Helper()
+	for _, metric := range status.Metrics {
+		if metric.Comparison == nil {
+			continue
+		}
+		counts := *metric.Comparison
+		counted := counts.Candidate.Total + counts.Stable.Total
+		served := rate * counts.Until.Sub(status.StartedAt.Time).Seconds()
+		e.t.Logf("%s: %d requests counted in %.0f s", metric.Name, counted, served/rate)
+		if off := math.Abs(float64(counted) - served); off > 3*rate {
+			e.t.Errorf("%s has counted %d requests, want about %.0f: %s", metric.Name, counted, served, metric.Message)
+		}
+	}
 }
 
 func TestPodOfTheCandidateIsLostAtHalfTheTraffic(t *testing.T) {

@@ -5,6 +5,7 @@
 // namespace of its own. Those that break something that all share, the controller or Prometheus, run one by one before
 // the others, which run side by side.
 //
-// Nothing is asserted about how long something takes, but for a release beside that of a Deployment. What happened is read from counters: those of the load generator,
-// those of the audit log, and the changes of a Rollout's status, every one of which a watch has seen.
+// Nothing is asserted about how long something takes, but for a release beside that of a Deployment, and for harm that is
+// found in the time that was foretold. What happened is read from counters: those of the load generator, those of the
+// audit log, and the changes of a Rollout's status, every one of which a watch has seen.
 package e2e

@@ -90,6 +90,13 @@ func (e *env) create(object client.Object) {
 // install makes the Rollout of v1 and waits until it serves. Changes are made before it is created.
 func (e *env) install(strategy v1alpha1.Strategy, changes ...func(*v1alpha1.RolloutSpec)) *v1alpha1.Rollout {
 	e.t.Helper()
+	e.begin(strategy, changes...)
+	return e.await("v1 is Healthy", healthy)
+}
+
+// begin makes the Rollout of v1. Changes are made before it is created.
+func (e *env) begin(strategy v1alpha1.Strategy, changes ...func(*v1alpha1.RolloutSpec)) {
+	e.t.Helper()
 	rollout := e.Rollout(workload.Version{Name: v1}, strategy)
 	// The gateway of this cluster acts on a change within 200 ms, which is not its default: see test/cluster.
 	rollout.Spec.Traffic.SettleTime = &metav1.Duration{Duration: 2 * time.Second}
@@ -98,7 +105,6 @@ func (e *env) install(strategy v1alpha1.Strategy, changes ...func(*v1alpha1.Roll
 	}
 	e.create(rollout)
 	e.watched = watch(e)
-	return e.await("v1 is Healthy", healthy)
 }
 
 // edit changes the spec as a user would.
