@@ -35,7 +35,7 @@ func (m Meter) Pass(
 		})
 	}
 	group.Wait()
-	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
+	if err := errors.Join(errors.Join(failed...), ctx.Err()); err != nil {
 		return status, err
 	}
 	return Record(spec, step.Status, measured, now()), nil
