@@ -29,6 +29,8 @@ const (
 	DefaultStandbySuffix = "-standby"
 	// DefaultQueryTimeout is how long one query of a metric may take.
 	DefaultQueryTimeout = 10 * time.Second
+	// DefaultProbeTimeout is how long one request of a probe may take.
+	DefaultProbeTimeout = 2 * time.Second
 	// DefaultRouteKind is the kind of a route whose kind was left out.
 	DefaultRouteKind = RouteKindHTTP
 	// DefaultTopologyKey is the label of nodes by which anti-affinity tells them apart.
@@ -204,6 +206,11 @@ func (r AnalysisTemplateReference) KindOrDefault() string {
 // QueryTimeout is how long one query may take.
 func (m *PrometheusMetric) QueryTimeout() time.Duration {
 	return durationOr(m.Timeout, DefaultQueryTimeout)
+}
+
+// TimeoutOrDefault is how long one request may take.
+func (p *TrafficProbe) TimeoutOrDefault() time.Duration {
+	return durationOr(p.Timeout, DefaultProbeTimeout)
 }
 
 func durationOr(d *metav1.Duration, otherwise time.Duration) time.Duration {
