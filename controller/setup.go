@@ -25,6 +25,7 @@ import (
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
 	"github.com/sluice-dev/sluice/trafficrouting/istio"
 	"github.com/sluice-dev/sluice/trafficrouting/nginx"
+	"github.com/sluice-dev/sluice/trafficrouting/probe"
 	"github.com/sluice-dev/sluice/trafficrouting/traefik"
 )
 
@@ -52,6 +53,8 @@ type Options struct {
 	// Turns is how many Rollouts may be released at the same time because of one ConfigMap or Secret that all of them
 	// track; DefaultTurns when it is 0.
 	Turns int
+	// ProbeLoopback lets probes ask gateways at addresses of this machine: for a controller outside a cluster.
+	ProbeLoopback bool
 	// Clock tells the time; the real one when nil.
 	Clock clock.PassiveClock
 }
@@ -102,6 +105,7 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err := rollout.Setup(ctx, mgr, rollout.Options{
 		Concurrency: options.Concurrency, Settle: options.Settle, Clock: options.Clock, Routers: routers,
 		Turns: options.Turns,
+		Ask:   probe.NewAsker(probe.Guard{Loopback: options.ProbeLoopback, Forbidden: addressesOf(mgr.GetConfig().Host)}).Ask,
 	}); err != nil {
 		return fmt.Errorf("rollout: %w", err)
 	}

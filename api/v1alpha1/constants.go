@@ -83,6 +83,12 @@ const (
 	ReasonWaitingForRoute = "WaitingForRoute"
 	// ReasonSettling: traffic has moved, and the data plane is given a moment.
 	ReasonSettling = "Settling"
+	// ReasonConfirmingShare: a probe asks the gateway whether the candidate answers its share.
+	ReasonConfirmingShare = "ConfirmingShare"
+	// ReasonShareConfirmed: a probe has seen the candidate answer its share.
+	ReasonShareConfirmed = "ShareConfirmed"
+	// ReasonShareNotConfirmed: a probe has seen the candidate answer more or less than its share, or could not see it.
+	ReasonShareNotConfirmed = "ShareNotConfirmed"
 	// ReasonPaused: spec.paused is set.
 	ReasonPaused = "Paused"
 	// ReasonWaitingForPause: the pause of a step runs.

@@ -24,6 +24,7 @@ func RouteKinds() []string { return []string{RouteKindHTTP, RouteKindGRPC, Route
 // Traffic names the objects that share traffic between the two Services, of exactly one kind.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.gatewayAPI), has(self.istio), has(self.traefik), has(self.nginx), has(self.alb)].filter(set, set).size() == 1",message="write exactly one way of sharing traffic: gatewayAPI, istio, traefik, nginx or alb"
+// +kubebuilder:validation:XValidation:rule="!has(self.probe) || has(self.gatewayAPI)",message="a probe asks the Gateways of HTTPRoutes: remove probe, or share traffic by gatewayAPI",fieldPath=".probe"
 type Traffic struct {
 	// GatewayAPI shares traffic by the weights of Gateway API routes.
 	// +optional
@@ -51,6 +52,11 @@ type Traffic struct {
 	// +optional
 	// +sluice:validation:Duration:min="0s",max="10m",example="30s"
 	SettleTime *metav1.Duration `json:"settleTime,omitempty"`
+
+	// Probe sends requests through the gateways once the settle time is over. The gates of a step begin when the candidate is
+	// seen to answer its share of them; until then the release holds.
+	// +optional
+	Probe *TrafficProbe `json:"probe,omitempty"`
 }
 
 // GatewayAPITraffic names Gateway API routes.

@@ -206,6 +206,7 @@ func validateTraffic(s *RolloutSpec, namespace string, path *field.Path) field.E
 	if len(s.Traffic.Routers()) != 1 {
 		errs = append(errs, field.Required(path, "write exactly one way of sharing traffic: gatewayAPI, istio, traefik, nginx or alb"))
 	}
+	errs = append(errs, validateProbe(s.Traffic, path.Child("probe"))...)
 	errs = append(errs, validateSettleTime(s.Traffic.SettleTime, path.Child("settleTime"))...)
 	return append(errs, validateRoutes(s.Traffic, namespace, path)...)
 }

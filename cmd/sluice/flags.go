@@ -37,6 +37,8 @@ func parse(args []string) (settings, error) {
 		"names, networks and addresses that metrics may ask, such as prometheus.monitoring,*.example.com,10.0.0.0/8 (default: all that are not local)")
 	flags.BoolVar(&s.controllers.MetricLoopback, "metric-allow-loopback", false,
 		"let metrics name addresses on this machine; for a controller that runs outside a cluster")
+	flags.BoolVar(&s.controllers.ProbeLoopback, "probe-allow-loopback", false,
+		"let probes ask gateways at addresses of this machine; for a controller that runs outside a cluster")
 	flags.DurationVar(&s.controllers.Settle, "settle-time", controller.DefaultSettle,
 		"how long gateways are given after the API has reported a change of traffic")
 	flags.StringVar(&s.namespaces, "namespaces", "", "namespaces to work in, separated by commas (default: all)")

@@ -107,6 +107,9 @@ func (p *pass) refuseSteering(c v1alpha1.Command) string {
 
 // promotable says whether the current step has something that a person can let pass.
 func (p *pass) promotable() bool {
+	if p.step().Probe > 0 && p.state.GatesAt.IsZero() {
+		return true
+	}
 	for _, gate := range p.step().Gates {
 		if gate.Kind == PauseGate || gate.Kind == PersonGate || p.undecided(gate.Name) {
 			return true

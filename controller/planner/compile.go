@@ -81,6 +81,8 @@ type Step struct {
 	Overlay int32
 	// Replicas of the candidate: a number, WhatTheWeightNeeds or AllReplicas.
 	Replicas int32
+	// Probe is how many requests have to confirm the weight before the gates begin; 0 asks for none.
+	Probe int32
 	// Gates must all hold before the next step.
 	Gates []Gate
 }
@@ -179,6 +181,17 @@ func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
 		return Spec{}, err
 	}
 	out.Surge, out.Unavailable = surge, min(unavailable, out.Replicas)
+	out, err = compileStrategy(out, spec)
+	if err == nil && out.Mode == Routed && spec.Traffic.Probe != nil {
+		for i := range out.Steps {
+			out.Steps[i].Probe = spec.Traffic.Probe.RequestsFor(out.Steps[i].Weight)
+		}
+	}
+	return out, err
+}
+
+// compileStrategy makes one list of steps of whichever strategy a spec has.
+func compileStrategy(out Spec, spec *v1alpha1.RolloutSpec) (Spec, error) {
 	switch strategy := spec.Strategy; {
 	case strategy.Canary != nil:
 		var ofStep []int32

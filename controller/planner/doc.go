@@ -25,6 +25,7 @@
 //  1. Scale the candidate to what the step needs.
 //  2. Wait until so many pods are available, and are ready endpoints of the Service that will carry them.
 //  3. Move the traffic, and wait until the API reports it in place; then wait for Spec.Settle.
+//     Where the spec asks for a probe, wait until one has seen the candidate answer its share.
 //  4. Start the gates: pauses and analyses count from here.
 //  5. All gates hold: the next step.
 //
@@ -35,6 +36,7 @@
 //	transition.go how stages follow each other
 //	stepping.go   steps, gates and the deadline
 //	gates.go      when a gate holds
+//	probe.go      what confirms a share before the gates
 //	rollback.go   which revisions come back without steps
 //	ending.go     promotion, retreat, and the stages at rest
 //	traffic.go    which Service points where and what weight the routes have: every write that moves traffic

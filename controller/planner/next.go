@@ -133,7 +133,7 @@ func (p *pass) finish() Plan {
 	p.plan.Weight = p.shownWeight()
 	p.plan.Phase = p.phase()
 	if p.isNews() {
-		p.event(p.plan.Stalled || p.plan.Why.Reason == v1alpha1.ReasonAnalysisInconclusive, p.plan.Why.Reason, p.plan.Why.Message)
+		p.event(p.plan.Stalled || warns(p.plan.Why.Reason), p.plan.Why.Reason, p.plan.Why.Message)
 	}
 	return p.plan
 }
@@ -153,10 +153,15 @@ func (p *pass) isNews() bool {
 func noteworthy(reason string) bool {
 	switch reason {
 	case v1alpha1.ReasonAwaitingPromotion, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.ReasonPaused,
-		v1alpha1.ReasonStableLost:
+		v1alpha1.ReasonStableLost, v1alpha1.ReasonShareNotConfirmed:
 		return true
 	}
 	return false
+}
+
+// warns says whether a reason that is no problem is not as it should be.
+func warns(reason string) bool {
+	return reason == v1alpha1.ReasonAnalysisInconclusive || reason == v1alpha1.ReasonShareNotConfirmed
 }
 
 func (p *pass) phase() v1alpha1.RolloutPhase {

@@ -70,8 +70,8 @@ const (
 	Standby Role = "standby"
 )
 
-// Action is one write. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
-// SetWeight, DetachStandby, ReleaseRoutes, DeleteStandby, StartAnalysis, StopAnalysis, RestartPods and ScaleWorkload.
+// Action is one write, or a probe. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
+// SetWeight, DetachStandby, ReleaseRoutes, DeleteStandby, StartAnalysis, StopAnalysis, ProbeShare, RestartPods and ScaleWorkload.
 type Action interface {
 	fmt.Stringer
 	action()
@@ -149,6 +149,16 @@ type StopAnalysis struct {
 	Name string
 }
 
+// ProbeShare asks the gateways, beside the passes to come, which share the candidate answers. It writes nothing.
+type ProbeShare struct {
+	// Of is the traffic that it is about.
+	Of Probed
+	// Candidate is the hash of the revision that has the share, and Stable that of the one that has the rest.
+	Candidate, Stable string
+	// Requests is how many requests are sent by each way in.
+	Requests int32
+}
+
 // RestartPods deletes pods of a revision that were created before a moment, oldest first.
 type RestartPods struct {
 	// Revision is the hash of the revision.
@@ -170,6 +180,7 @@ func (ReleaseRoutes) action()  {}
 func (DeleteStandby) action()  {}
 func (StartAnalysis) action()  {}
 func (StopAnalysis) action()   {}
+func (ProbeShare) action()     {}
 func (RestartPods) action()    {}
 
 // String says what the action does.
@@ -220,6 +231,11 @@ func (a StartAnalysis) String() string {
 
 // String says what the action does.
 func (a StopAnalysis) String() string { return "stop analysis " + a.Name }
+
+// String says what the action does.
+func (a ProbeShare) String() string {
+	return fmt.Sprintf("probe whether %s answers %s%% of %s", a.Candidate, v1alpha1.FormatWeight(a.Of.Weight), Counted(a.Requests, "request"))
+}
 
 // String says what the action does.
 func (a RestartPods) String() string {

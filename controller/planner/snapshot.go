@@ -42,6 +42,8 @@ type Snapshot struct {
 	Route Route
 	// Analyses are the AnalysisRuns of the current attempt.
 	Analyses []Analysis
+	// Probe is the last probe that was asked for, as far as the observer remembers it; nil for none.
+	Probe *Probe
 	// Workload is the Deployment that the template comes from; nil when the Rollout has its own.
 	Workload *Workload
 	// Leaving is set while the Rollout is being deleted.
@@ -151,6 +153,40 @@ type Analysis struct {
 	EndedAt time.Time
 	// Message gives the reason.
 	Message string
+}
+
+// Probed is the traffic that a probe is about. What was found of another one, or of the same before it was written again, says
+// nothing.
+type Probed struct {
+	// Attempt, Step and Round are those of the state.
+	Attempt, Step, Round int32
+	// Weight and Overlay are those of the step.
+	Weight, Overlay int32
+	// Since is when the traffic was first observed in place.
+	Since time.Time
+}
+
+// Same compares two, and times by the moment that they mean.
+func (p Probed) Same(other Probed) bool {
+	since := p.Since.Equal(other.Since)
+	p.Since, other.Since = time.Time{}, time.Time{}
+	return since && p == other
+}
+
+// Probe is a probe of the share of the candidate.
+type Probe struct {
+	// Of is what it is about.
+	Of Probed
+	// Running says that its requests are under way.
+	Running bool
+	// Failed is how many in a row have not confirmed the share, before one that is running.
+	Failed int32
+	// Confirmed says that it has.
+	Confirmed bool
+	// Message says what the last one has found, with numbers; empty before the first.
+	Message string
+	// EndedAt is when the last one ended.
+	EndedAt time.Time
 }
 
 // Problem is something that a person must mend.

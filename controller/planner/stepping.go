@@ -26,11 +26,14 @@ func (p *pass) stepping() {
 		return
 	}
 	p.state.ProgressAt = metav1.MicroTime{}
+	p.tellOfLostStable()
 	if p.state.GatesAt.IsZero() {
+		if !p.probed(step) {
+			return
+		}
 		p.state.GatesAt = p.now()
 	}
 	p.startBackground()
-	p.tellOfLostStable()
 	if p.gatesHold(step) {
 		p.event(false, v1alpha1.ReasonStepCompleted, fmt.Sprintf("%s is complete: revision %s has %s of the traffic",
 			p.position(), p.state.Candidate, percent(step.Weight)))

@@ -50,6 +50,8 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 		return r.startAnalysis(ctx, w, a)
 	case planner.StopAnalysis:
 		return r.stopAnalysis(ctx, w, a)
+	case planner.ProbeShare:
+		return r.probeShare(ctx, w, a)
 	case planner.RestartPods:
 		return r.restartPods(ctx, w, a)
 	}

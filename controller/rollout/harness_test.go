@@ -37,6 +37,7 @@ import (
 	"github.com/sluice-dev/sluice/test/dataplane"
 	"github.com/sluice-dev/sluice/trafficrouting"
 	"github.com/sluice-dev/sluice/trafficrouting/gatewayapi"
+	"github.com/sluice-dev/sluice/trafficrouting/probe"
 )
 
 const (
@@ -61,6 +62,8 @@ type harness struct {
 	writes []string
 	// fault is asked before each write of the Reconciler; it may perform the write itself. Nil means none.
 	fault func(n int, write func() error) error
+	// probe asks gateways for shares; nil for a controller that cannot.
+	probe ProbeFunc
 	// done counts the writes that were made.
 	done int
 	uids int
@@ -131,6 +134,7 @@ func (h *harness) restart() {
 	})
 	h.r = New(Parts{
 		Cache: h.base, Live: h.base, Client: counted, Recorder: h.recorder, Clock: h.clock, Settle: settle,
+		Probe: func(questions []probe.Question, done func([]probe.Count)) func() { return h.probe(questions, done) },
 		Routers: func(reader client.Reader, writer client.Writer) trafficrouting.Routers {
 			return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer, builder.RouteMapper())}
 		},

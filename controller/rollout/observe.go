@@ -82,6 +82,7 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 		r.observeServices,
 		r.observeRoutes,
 		r.observeAnalyses,
+		r.observeProbe,
 		r.observeTurn,
 	} {
 		if err := part(ctx, w); err != nil {

@@ -10,7 +10,7 @@
 //
 // Around them: writes.go, the one way out, which remembers what the cache must show before the next pass; watches.go,
 // what wakes a Rollout; cache.go, what is kept in memory; contents.go, what is read of ConfigMaps and Secrets; shifts.go
-// and steady.go, what is known of the time. A Rollout comes by ReplicaSets that nobody owns in adopt.go, writes down what
+// and steady.go, what is known of the time; probes.go, what gateways were found to serve by. A Rollout comes by ReplicaSets that nobody owns in adopt.go, writes down what
 // routes were in routes.go, and gives everything back in leave.go.
 //
 // Actions come first and the status last. When the controller dies in between, the next pass sees what the actions did
@@ -84,6 +84,7 @@ type Reconciler struct {
 	since    time.Time
 	settle   time.Duration
 	shifts   shifts
+	probes   probes
 	routes   routeWatches
 	workload lateWatch
 	// configMaps is the watch of the metadata of ConfigMaps.
@@ -118,6 +119,10 @@ type Parts struct {
 	Turns int
 	// Conditions keeps compiled conditions of metrics, which every pass tries; nil compiles them anew each time.
 	Conditions *analysis.Conditions
+	// Probe asks gateways for shares; without one, no share is confirmed.
+	Probe ProbeFunc
+	// Wake has a Rollout looked at when a probe of it has ended.
+	Wake func(types.NamespacedName)
 	// Next decides; planner.Next when nil. A test passes one with a mistake, to show that the mistake is noticed.
 	Next func(planner.Snapshot) planner.Plan
 }
@@ -133,6 +138,7 @@ func New(p Parts) *Reconciler {
 		cache: p.Cache, live: p.Live, writes: out, routers: p.Routers(p.Cache, out), recorder: p.Recorder,
 		clock: p.Clock, since: p.Clock.Now(), settle: p.Settle, conditions: p.Conditions, next: p.Next,
 		contents: newContents(), turns: cmp.Or(p.Turns, DefaultTurns),
+		probes: probes{begin: p.Probe, wake: p.Wake, clock: p.Clock},
 	}
 }
 
@@ -178,6 +184,7 @@ func (r *Reconciler) forget(rollout types.NamespacedName, err error) error {
 		r.writes.forget(rollout)
 		r.orphans.forget(rollout)
 		r.shifts.forget(rollout)
+		r.probes.forget(rollout)
 		return nil
 	}
 	return err

@@ -35,6 +35,7 @@ import (
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/trafficrouting"
+	"github.com/sluice-dev/sluice/trafficrouting/probe"
 )
 
 const (
@@ -61,6 +62,8 @@ type Options struct {
 	Turns int
 	// Clock tells the time.
 	Clock clock.PassiveClock
+	// Ask sends the requests of a probe and counts the answers; nil for a controller that confirms no share.
+	Ask func(context.Context, probe.Question) probe.Count
 	// Routers makes the routers, from the reader and the writer that they are to use, and from what says which
 	// kinds the cluster serves.
 	Routers func(client.Reader, client.Writer, meta.RESTMapper) trafficrouting.Routers
@@ -75,13 +78,14 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
+	probed := make(chan event.GenericEvent)
 	r := New(Parts{
 		Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Client: mgr.GetClient(),
 		Routers: func(reader client.Reader, writer client.Writer) trafficrouting.Routers {
 			return options.Routers(reader, writer, mgr.GetRESTMapper())
 		},
 		Recorder: mgr.GetEventRecorder("sluice"), Clock: newSteady(options.Clock), Settle: options.Settle, Conditions: conditions,
-		Turns: options.Turns,
+		Turns: options.Turns, Probe: options.probe(ctx), Wake: waking(ctx, probed),
 	})
 	c, err := builder.ControllerManagedBy(mgr).
 		Named("rollout").
@@ -104,6 +108,7 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 		Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(r.namingServiceOfSlice)).
 		Watches(&v1alpha1.AnalysisTemplate{}, handler.EnqueueRequestsFromMapFunc(r.namingTemplate)).
 		Watches(&v1alpha1.ClusterAnalysisTemplate{}, handler.EnqueueRequestsFromMapFunc(r.namingClusterTemplate)).
+		WatchesRawSource(source.Channel(probed, &handler.EnqueueRequestForObject{})).
 		Build(r)
 	if err != nil {
 		return fmt.Errorf("building the controller of Rollouts: %w", err)
@@ -114,6 +119,29 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) error {
 	r.workload.start = r.late(mgr, c, newDeployment(), r.namingWorkload)
 	r.configMaps.start = r.late(mgr, c, newMetadata(v1alpha1.KindConfigMap), r.trackingConfigMap)
 	return nil
+}
+
+// probe asks beside the passes, until the controller ends.
+func (o Options) probe(ctx context.Context) ProbeFunc {
+	if o.Ask == nil {
+		return nil
+	}
+	return AskBeside(ctx, o.Ask)
+}
+
+// waking sends the names of Rollouts to a channel, and waits for nobody.
+func waking(ctx context.Context, to chan<- event.GenericEvent) func(types.NamespacedName) {
+	return func(key types.NamespacedName) {
+		rollout := &v1alpha1.Rollout{}
+		rollout.SetNamespace(key.Namespace)
+		rollout.SetName(key.Name)
+		go func() {
+			select {
+			case to <- event.GenericEvent{Object: rollout}:
+			case <-ctx.Done():
+			}
+		}()
+	}
 }
 
 // late is the start of a watch whose objects wake the Rollouts that name them.

@@ -111,6 +111,8 @@ func gates(s forecast.Step) string {
 			out = append(out, "pause "+durationOf(g.Least))
 		case string(planner.PersonGate):
 			out = append(out, "a person promotes")
+		case forecast.KindProbe:
+			out = append(out, "a probe of "+planner.Counted(g.Requests, "request"))
 		case forecast.KindBackground:
 			out = append(out, "the background analysis begins")
 		default:

@@ -91,14 +91,24 @@ func (c *cluster) perform(action planner.Action) {
 		c.service(a.Role).Revision = a.Revision
 	case planner.SetWeight:
 		c.Route = planner.Route{Weight: a.Tenths, Overlay: a.Overlay}
+	case planner.RestartPods:
+		// Pods that are replaced are neither a step nor part of a release, and newCluster counts none as outdated.
+	default:
+		c.measure(action)
+	}
+}
+
+// measure performs what finds out about a revision.
+func (c *cluster) measure(action planner.Action) {
+	switch a := action.(type) {
 	case planner.StartAnalysis:
 		c.Analyses = append(c.Analyses, planner.Analysis{Name: a.Gate, Gate: a.Gate, Phase: v1alpha1.AnalysisRunning})
 		c.ends[a.Gate] = c.Now.Add(c.start.Analyses[a.Gate])
 	case planner.StopAnalysis:
 		i := slices.IndexFunc(c.Analyses, func(b planner.Analysis) bool { return b.Name == a.Name })
 		c.Analyses[i].Phase, c.Analyses[i].EndedAt = v1alpha1.AnalysisStopped, c.Now
-	case planner.RestartPods:
-		// Pods that are replaced are neither a step nor part of a release, and newCluster counts none as outdated.
+	case planner.ProbeShare:
+		c.Probe = &planner.Probe{Of: a.Of, Confirmed: true}
 	}
 }
 

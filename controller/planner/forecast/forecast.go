@@ -108,13 +108,19 @@ type Pods struct {
 
 // Gate is what a stage waits for once it is reached.
 type Gate struct {
-	// Kind is pause, person, analysis, or background for an analysis that goes on beside the steps.
+	// Kind is pause, person, analysis, probe for one that comes before the others, or background for an analysis that goes on
+	// beside the steps.
 	Kind string `json:"kind"`
 	// Name of the analysis: step-1, background, pre-promotion or post-promotion.
 	Name string `json:"name,omitempty"`
+	// Requests of a probe, by each way in.
+	Requests int32 `json:"requests,omitempty"`
 	// Least is how long it holds at the least; absent when that is not known.
 	Least *metav1.Duration `json:"least,omitempty"`
 }
+
+// KindProbe is the kind of a gate that holds the others until requests through the gateway confirm the share.
+const KindProbe = "probe"
 
 // KindBackground is the kind of a gate that does not hold a step: the analysis that begins there goes on beside the steps.
 const KindBackground = "background"

@@ -22,6 +22,8 @@ type writer struct {
 	// unknown are gates whose time is not known, and persons says that a person promotes.
 	unknown []string
 	persons bool
+	// probes says that probes confirm shares.
+	probes bool
 }
 
 // place is a step of a release.
@@ -101,6 +103,10 @@ func (w *writer) asked() []Pods {
 // gates are those of a step, and the analysis that begins beside it.
 func (w *writer) gates(step planner.Step) []Gate {
 	var out []Gate
+	if step.Probe > 0 {
+		w.probes = true
+		out = append(out, Gate{Kind: KindProbe, Requests: step.Probe})
+	}
 	for _, g := range step.Gates {
 		gate := Gate{Kind: string(g.Kind), Name: g.Name}
 		switch g.Kind {
@@ -165,6 +171,9 @@ func (w *writer) leftOut() []string {
 	}
 	for _, gate := range w.unknown {
 		out = append(out, fmt.Sprintf("the time of analysis %s", gate))
+	}
+	if w.probes {
+		out = append(out, "the time of probes")
 	}
 	if w.persons {
 		out = append(out, "the time that people take to promote")

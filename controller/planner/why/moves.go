@@ -18,7 +18,8 @@ func (v *view) moves() string {
 		return v.whenLeaving()
 	case v.state.Stage == v1alpha1.StageAborted:
 		return v.whenAborted()
-	case v.stalled() && reason != v1alpha1.ReasonProgressDeadlineExceeded && reason != v1alpha1.ReasonTrafficContested:
+	case v.stalled() && reason != v1alpha1.ReasonProgressDeadlineExceeded && reason != v1alpha1.ReasonTrafficContested &&
+		reason != v1alpha1.ReasonShareNotConfirmed:
 		return v.whenBroken()
 	}
 	if say, known := cures()[reason]; known {
@@ -41,6 +42,8 @@ func cures() map[string]func(*view) string {
 		v1alpha1.ReasonWaitingForEndpoints:      deadline,
 		v1alpha1.ReasonWaitingForRoute:          deadline,
 		v1alpha1.ReasonSettling:                 deadline,
+		v1alpha1.ReasonConfirmingShare:          byItself,
+		v1alpha1.ReasonShareNotConfirmed:        (*view).whenNotConfirmed,
 		v1alpha1.ReasonPromoting:                deadline,
 		v1alpha1.ReasonScaling:                  (*view).whenScaling,
 		v1alpha1.ReasonRestarting:               (*view).whenScaling,
@@ -98,6 +101,12 @@ func (v *view) byItself() string { return "It goes on by itself." }
 
 func (v *view) atRest() string {
 	return "It waits for nothing: another template starts the next release, such as with " + v.setImage() + "."
+}
+
+// whenNotConfirmed is for a share that the candidate is not seen to answer.
+func (v *view) whenNotConfirmed() string {
+	return fmt.Sprintf("It goes on by itself when a probe finds the share, which is tried at least every 5 minutes; nothing is aborted for it. "+
+		"See what the gateway serves by; %s lets the step go on without, and %s takes the traffic back.", v.verb("promote"), v.verb("abort"))
 }
 
 // beforeDeadline is for what moves when pods, endpoints or gateways do.

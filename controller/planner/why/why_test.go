@@ -146,6 +146,9 @@ func looks() map[string]Look {
 	add("reverted", stage(stepping), says(progressing, v1alpha1.ReasonTrafficReverted, "step 1/2: HTTPRoute shop/web: the weight 20% was changed to 0% by argocd-controller; it is put back, and gates begin again"))
 	add("contested", stage(stepping), says(degraded, v1alpha1.ReasonTrafficContested, "HTTPRoute shop/web: the weight 20% was changed to 0%, 6 times in 2m, by argocd-controller: tell it to leave that alone while a release runs, as docs/gitops.md says, or abort the release; it is put back again at 2026-08-20T12:10:00Z"))
 	add("settling", stage(stepping), says(progressing, v1alpha1.ReasonSettling, "step 1/2: weight 20% is in place; gateways are given 2s"))
+	add("confirming", stage(stepping), says(progressing, v1alpha1.ReasonConfirmingShare, "step 1/2: weight 20% is in place; a probe of 200 requests is to confirm it"))
+	add("not confirmed", stage(stepping), says(progressing, v1alpha1.ReasonShareNotConfirmed, "step 1/2: probe: 3 of 200 answers came from the candidate, and 20% is 22 to 59; it is tried again, or let a person promote the step"))
+	add("not confirmed for the third time", stage(stepping), says(degraded, v1alpha1.ReasonShareNotConfirmed, "step 1/2: probe: 3 of 200 answers came from the candidate, and 20% is 22 to 59; it is tried again, or let a person promote the step"))
 	add("pause", stage(stepping, gates(time.Minute)), says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
 	measured("pause and analysis", stage(stepping, gates(time.Minute)), measuring(v1alpha1.AnalysisRunning), background, says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
 	add("pause that is no more", stage(stepping, gates(time.Minute), second), says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
@@ -240,7 +243,7 @@ func TestEveryReasonAndStage(t *testing.T) {
 	// Those of the condition Available, of events and of the history.
 	never := []string{
 		v1alpha1.ReasonAvailable, v1alpha1.ReasonUnavailable, v1alpha1.ReasonCommandIgnored, v1alpha1.ReasonRolledBack,
-		v1alpha1.ReasonAdopted, v1alpha1.ReasonNotAdopted, v1alpha1.ReasonRouteReleased,
+		v1alpha1.ReasonAdopted, v1alpha1.ReasonNotAdopted, v1alpha1.ReasonRouteReleased, v1alpha1.ReasonShareConfirmed,
 	}
 	for _, reason := range declaredReasons(t) {
 		if _, known := cures()[reason]; known == slices.Contains(never, reason) {
