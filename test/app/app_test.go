@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,13 +28,15 @@ func TestConfigFrom(t *testing.T) {
 		"everything set": {
 			env: map[string]string{
 				"VERSION": "v3", "HOSTNAME": "web-1", "ADDRESS": ":80", "ADMIN_ADDRESS": ":81",
-				"ERROR_RATE": "0.2", "ERRORS": "scattered", "LATENCY": "50ms", "DRAIN": "0",
+				"ERROR_RATE": "0.2", "ERRORS": "scattered", "LEAK": "1048576", "LATENCY": "50ms", "DRAIN": "0",
 			},
 			want: Config{
 				Version: "v3", Pod: "web-1", Address: ":80", AdminAddress: ":81",
-				Fault: Fault{ErrorRate: 0.2, Scattered: true, Latency: 50 * time.Millisecond},
+				Fault: Fault{ErrorRate: 0.2, Scattered: true, Leak: 1 << 20, Latency: 50 * time.Millisecond},
 			},
 		},
+		"leak is no number":    {env: map[string]string{"LEAK": "1Mi"}, wantErr: `LEAK: "1Mi" is not a number of bytes`},
+		"leak is negative":     {env: map[string]string{"LEAK": "-1"}, wantErr: "a leak of -1 bytes is negative"},
 		"errors are not known": {env: map[string]string{"ERRORS": "many"}, wantErr: `ERRORS: "many" is not known: write scattered`},
 		"error rate is no number": {
 			env:     map[string]string{"ERROR_RATE": "20%"},
@@ -131,6 +134,16 @@ func TestScatteredErrorsAreIndependent(t *testing.T) {
 	}
 	if want := rate * (1 - rate) * each; variance < 0.8*want || variance > 1.2*want {
 		t.Errorf("their number varies by %.2f, want about %.2f", variance, want)
+	}
+}
+
+func TestLeakIsKept(t *testing.T) {
+	faults := NewFaults(Fault{Leak: 1000}, "web-1")
+	for range 3 {
+		faults.Next()
+	}
+	if got := len(slices.Concat(faults.kept...)); got != 3000 {
+		t.Errorf("%d bytes are kept after three requests, want 3000", got)
 	}
 }
 

@@ -17,8 +17,8 @@ type Config struct {
 	Address string
 	// AdminAddress is the port of metrics and faults. ADMIN_ADDRESS, default ":9090".
 	AdminAddress string
-	// Fault is what goes wrong from the start. ERROR_RATE, from 0 to 1, ERRORS=scattered for errors that are drawn, and
-	// LATENCY; default none.
+	// Fault is what goes wrong from the start. ERROR_RATE, from 0 to 1, ERRORS=scattered for errors that are drawn, LEAK in
+	// bytes for each request, and LATENCY; default none.
 	Fault Fault
 	// Drain is how long the app goes on answering after SIGTERM; 0 ends it at once. DRAIN, default 5s.
 	Drain time.Duration
@@ -50,6 +50,13 @@ func configFrom(getenv func(string) string) (Config, error) {
 	default:
 		return config, fmt.Errorf("ERRORS: %q is not known: write scattered, or leave it out for errors that are spread evenly", s)
 	}
+	if s := getenv("LEAK"); s != "" {
+		leak, err := strconv.Atoi(s)
+		if err != nil {
+			return config, fmt.Errorf("LEAK: %q is not a number of bytes: write one such as 1048576", s)
+		}
+		config.Fault.Leak = leak
+	}
 	var err error
 	if config.Fault.Latency, err = durationFrom(getenv, "LATENCY", 0); err != nil {
 		return config, err
@@ -58,7 +65,7 @@ func configFrom(getenv func(string) string) (Config, error) {
 		return config, err
 	}
 	if err := config.Fault.validate(); err != nil {
-		return config, fmt.Errorf("ERROR_RATE and LATENCY: %w", err)
+		return config, fmt.Errorf("ERROR_RATE, LEAK and LATENCY: %w", err)
 	}
 	return config, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -20,6 +21,8 @@ type Fault struct {
 	// Scattered has each request fail by itself, with the odds of ErrorRate, as errors do in life. Otherwise they are spread
 	// evenly.
 	Scattered bool
+	// Leak is how many bytes each request takes and never gives back.
+	Leak int
 	// Latency is how long every answer is held back.
 	Latency time.Duration
 	// Unready has /readyz say that no requests are to be sent here. Those that come are answered as ever.
@@ -29,6 +32,9 @@ type Fault struct {
 func (f Fault) validate() error {
 	if math.IsNaN(f.ErrorRate) || f.ErrorRate < 0 || f.ErrorRate > 1 {
 		return fmt.Errorf("an error rate of %v is not a share of requests: write a number from 0 to 1", f.ErrorRate)
+	}
+	if f.Leak < 0 {
+		return fmt.Errorf("a leak of %d bytes is negative: write a number such as 1048576", f.Leak)
 	}
 	if f.Latency < 0 {
 		return fmt.Errorf("a latency of %v is negative: write a duration such as 50ms", f.Latency)
@@ -42,6 +48,8 @@ type Faults struct {
 	fault Fault
 	// due is the share of an error that has built up: whenever it reaches 1, a request fails.
 	due float64
+	// kept is what has leaked.
+	kept [][]byte
 	// random draws the errors that are scattered.
 	random *rand.Rand
 }
@@ -59,6 +67,10 @@ func NewFaults(fault Fault, name string) *Faults {
 func (f *Faults) Next() (latency time.Duration, fail bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.fault.Leak > 0 {
+		// Memory counts once it is written to.
+		f.kept = append(f.kept, bytes.Repeat([]byte{1}, f.fault.Leak))
+	}
 	if f.fault.Scattered {
 		return f.fault.Latency, f.random.Float64() < f.fault.ErrorRate
 	}
