@@ -88,7 +88,7 @@ func (c *Conditions) Evaluate(metric v1alpha1.Metric, value float64) (v1alpha1.M
 	}
 }
 
-// Check compiles the conditions of a metric. The error is a *Fault that names the condition and says what to write.
+// Check compiles the conditions of a metric, and looks at its query. The error is a *Fault that names the condition and says what to write.
 func (c *Conditions) Check(metric v1alpha1.Metric) error {
 	if kind := kindOf(&metric); kind != nil {
 		return kind.check()
@@ -110,7 +110,7 @@ func (c *Conditions) Check(metric v1alpha1.Metric) error {
 			return conditionFault(condition.field, got.problem)
 		}
 	}
-	return nil
+	return checkFallback(metric)
 }
 
 // holds evaluates one condition; an absent one does not hold.

@@ -154,18 +154,24 @@ func fold(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResul
 	if surplus := len(result.Measurements) - kept(metric, len(spec.Metrics)); surplus > 0 {
 		result.Measurements = slices.Clone(result.Measurements[surplus:])
 	}
-	if kind != nil {
-		result.Phase = weighedPhase(spec, index, *result)
-	} else {
-		result.Phase = thresholdPhase(metric, *result)
-	}
-	if !result.Phase.Ended() && erred(metric, *result) {
-		result.Phase = v1alpha1.AnalysisInconclusive
-	}
+	result.Phase = phaseOf(spec, index, *result)
 	result.NextAt = metav1.MicroTime{}
 	if !result.Phase.Ended() {
 		result.NextAt = moment(m.At.Add(pause(metric, *result, m.State)))
 	}
+}
+
+// phaseOf judges a metric by all that was measured.
+func phaseOf(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResult) v1alpha1.AnalysisPhase {
+	metric := spec.Metrics[index]
+	phase := thresholdPhase(metric, result)
+	if kindOf(&metric) != nil {
+		phase = weighedPhase(spec, index, result)
+	}
+	if !phase.Ended() && erred(metric, result) {
+		return v1alpha1.AnalysisInconclusive
+	}
+	return phase
 }
 
 // countState counts one measurement more in a state.

@@ -82,10 +82,11 @@ func (m Meter) figure(ctx context.Context, metric v1alpha1.Metric, now time.Time
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
-	return v1alpha1.Measurement{State: state, Value: formatValue(reading.Value), Message: warnings(reading)}, nil
+	return v1alpha1.Measurement{State: state, Value: formatValue(reading.Value)}, nil
 }
 
-// nothing says why an answer holds no number; nil when it holds one.
+// nothing says why an answer holds no number, or one that may be wrong because parts of the data were not read; nil when it
+// holds one.
 func nothing(reading Reading) error {
 	var message string
 	switch {
@@ -93,6 +94,10 @@ func nothing(reading Reading) error {
 		message = "no data: the query found nothing; check that it selects series that exist"
 	case math.IsNaN(reading.Value), math.IsInf(reading.Value, 0):
 		message = fmt.Sprintf("no data: the query gave %v, as a quotient does when nothing was counted", reading.Value)
+	case len(reading.Warnings) > 0:
+		return &Fault{
+			Reason: v1alpha1.ReasonPartial, Field: "provider", Message: "the answer may not be whole, and decides nothing; " + warnings(reading),
+		}
 	default:
 		return nil
 	}

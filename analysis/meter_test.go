@@ -55,7 +55,8 @@ func TestMeasure(t *testing.T) {
 		"a figure with warnings": {
 			metric: plain, reading: Reading{Value: 1, Found: true, Warnings: []string{"some data", "is missing"}},
 			want: v1alpha1.Measurement{
-				State: v1alpha1.MeasurementSuccessful, Value: "1", Message: "warning: some data; is missing",
+				State: v1alpha1.MeasurementNoData, Reason: v1alpha1.ReasonPartial,
+				Message: "spec.metrics[0].provider: the answer may not be whole, and decides nothing; warning: some data; is missing",
 			},
 		},
 		"nothing": {

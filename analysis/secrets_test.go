@@ -45,7 +45,10 @@ func TestSecretsStayOutOfMeasurements(t *testing.T) {
 			fails: true, secrets: returns(strings.Repeat("s3cr3t", 10), nil), padding: 939, wantReason: v1alpha1.ReasonProviderUnreachable,
 			want: "spec.metrics[0].provider: the server says: unknown " + strings.Repeat("-", 939) + "token [hidden]…",
 		},
-		"in a warning": {secrets: returns("s3cr3t\n", nil), want: "warning: token [hidden] ends tomorrow"},
+		"in a warning": {
+			secrets: returns("s3cr3t\n", nil), wantReason: v1alpha1.ReasonPartial,
+			want: "spec.metrics[0].provider: the answer may not be whole, and decides nothing; warning: token [hidden] ends tomorrow",
+		},
 		"missing": {
 			secrets: returns("", missing), wantReason: v1alpha1.ReasonSecretMissing,
 			want: `spec.metrics[0].provider.prometheus.token: there is no Secret "prometheus"`,

@@ -24,6 +24,7 @@ func textsOf(metric *v1alpha1.Metric) []text {
 		texts = append(texts,
 			text{"provider.prometheus.address", &p.Address, addressGrammar{}, maxAddress},
 			text{"provider.prometheus.query", &p.Query, &queryGrammar{}, maxQuery})
+		texts = append(texts, headerTexts("provider.prometheus.headers", p.Headers)...)
 	}
 	if p := metric.Provider.Web; p != nil {
 		texts = append(texts, webTexts(p)...)

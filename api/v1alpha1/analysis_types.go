@@ -206,27 +206,6 @@ type MetricProvider struct {
 	Web *WebMetric `json:"web,omitempty"`
 }
 
-// PrometheusMetric is an instant query that gives one number.
-type PrometheusMetric struct {
-	// Address of the server, "http://prometheus.monitoring:9090". Defaults to the controller's --prometheus-address.
-	// +optional
-	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="size(self) == 0 || self.matches('^(https?://[^ /?#]+|[{][{] *args[.])')",message="write the address of the server as a URL, such as \"http://prometheus.monitoring:9090\""
-	Address string `json:"address,omitempty"`
-
-	// Query in PromQL, with one number as its result: a scalar, or a vector with one element. Metrics with a ratio have none.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=8192
-	Query string `json:"query,omitempty"`
-
-	// Timeout of one query.
-	// +optional
-	// +kubebuilder:default="10s"
-	// +sluice:validation:Duration:min="1s",max="60s",example="10s"
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
-}
-
 // AnalysisPhase is where an AnalysisRun, or one of its metrics, is.
 //
 // +kubebuilder:validation:Enum=Pending;Running;Passed;Failed;Inconclusive;Stopped

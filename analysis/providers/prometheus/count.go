@@ -26,12 +26,12 @@ const (
 // which makes figures vary more than requests do, and miss the first value of a counter that is new, such as that of the
 // first error. The fields of a fault are those of analysis.CountQuery: candidate.bad and so on.
 func (p *Provider) Count(ctx context.Context, query analysis.CountQuery) (analysis.Count, error) {
-	asks, err := p.asker(query.Source.Prometheus)
+	limited, cancel := context.WithTimeout(ctx, timeout(query.Source.Prometheus))
+	defer cancel()
+	asks, err := p.asker(limited, query.Source.Prometheus, query.Secrets)
 	if err != nil {
 		return analysis.Count{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, asks.limit)
-	defer cancel()
 	asked := span{from: query.From, to: query.To}
 	var matrices [4]model.Matrix
 	var count analysis.Count

@@ -57,12 +57,30 @@ func (t target) explainAnswer(answer *prometheusv1.Error) *analysis.Fault {
 	case prometheusv1.ErrServer:
 		return t.unreachable("it answers with a "+answer.Msg+"; check the server", answer)
 	case prometheusv1.ErrClient:
+		if refused(answer) {
+			return t.unknown(answer)
+		}
 		return t.unreachable("it answers with a "+answer.Msg+"; write the base address of the API, which is what stands "+
-			"before /api/v1/query, of a server that asks for no password", answer)
+			"before /api/v1/query", answer)
 	case prometheusv1.ErrBadResponse:
 	}
 	return t.unreachable("its answer is not one of the Prometheus HTTP API; write the base address, which is what stands "+
 		"before /api/v1/query", answer)
+}
+
+// refused says that a server wants to know who asks, or does not let them: client_golang tells the status in its text only.
+func refused(answer *prometheusv1.Error) bool {
+	return answer.Msg == "client error: 401" || answer.Msg == "client error: 403"
+}
+
+// unknown is the fault of a server that does not answer everybody.
+func (t target) unknown(answer *prometheusv1.Error) *analysis.Fault {
+	if !t.known {
+		return t.unreachable("it answers with a "+answer.Msg+"; say who asks, with authentication or headers", answer)
+	}
+	fault := t.unreachable("it answers with a "+answer.Msg+"; check the credentials, and what they permit", answer)
+	fault.Field = fieldLogin
+	return fault
 }
 
 // unreachable is the fault of a server that gives no usable answer.

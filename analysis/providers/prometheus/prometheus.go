@@ -2,7 +2,8 @@
 // others speak too.
 //
 // One query must give one number: a scalar, or a vector with one element. An empty vector is no data. Several elements
-// are an error that shows their labels, because choosing one of them would be a guess.
+// are an error that shows their labels, because choosing one of them would be a guess, unless the metric says with reduce
+// what to make of them.
 //
 // Servers are asked through package fetch, which bounds what they can do. What one sends shows up in messages only where
 // it is the error text of the API itself. An address that stands in a metric has to pass the guard; the default address
@@ -12,6 +13,7 @@ package prometheus
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/api"
 	prometheusv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	"k8s.io/utils/clock"
 
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/analysis/providers/fetch"
@@ -34,6 +37,8 @@ const (
 	fieldAddress = "provider.prometheus.address"
 	fieldQuery   = "provider.prometheus.query"
 	fieldTimeout = "provider.prometheus.timeout"
+	fieldReduce  = "provider.prometheus.reduce"
+	fieldLogin   = "provider.prometheus.authentication"
 
 	shownSeries = 3 // in a message about several series
 
@@ -47,13 +52,15 @@ type Options struct {
 	DefaultAddress string
 	// Guard says which addresses of metrics may be asked.
 	Guard *fetch.Guard
+	// Clock waits for servers that ask to come later; the real one when nil.
+	Clock clock.Clock
 }
 
 // Provider asks Prometheus servers.
 type Provider struct {
 	address string
-	own     *http.Client // for the default address
-	foreign *http.Client // for addresses from metrics
+	own     *fetch.Access // for the default address
+	foreign *fetch.Access // for addresses from metrics
 }
 
 // New makes a provider. The error says that the default address is none.
@@ -63,26 +70,28 @@ func New(options Options) (*Provider, error) {
 			return nil, fmt.Errorf("--prometheus-address: %w", err)
 		}
 	}
+	guarded := fetch.Transport{Guard: options.Guard}
 	return &Provider{
 		address: options.DefaultAddress,
-		own:     fetch.Transport{Guard: fetch.Anywhere(), Proxy: http.ProxyFromEnvironment}.Client(),
-		foreign: fetch.Transport{Guard: options.Guard}.Client(),
+		own: fetch.NewAccess(
+			fetch.Transport{Guard: fetch.Anywhere(), Proxy: http.ProxyFromEnvironment}, guarded, options.Clock),
+		foreign: fetch.NewAccess(guarded, guarded, options.Clock),
 	}, nil
 }
 
 // Measure asks one instant query for the moment query.At.
 func (p *Provider) Measure(ctx context.Context, query analysis.Query) (analysis.Reading, error) {
-	asks, err := p.asker(query.Source.Prometheus)
+	limited, cancel := context.WithTimeout(ctx, timeout(query.Source.Prometheus))
+	defer cancel()
+	asks, err := p.asker(limited, query.Source.Prometheus, query.Secrets)
 	if err != nil {
 		return analysis.Reading{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, asks.limit)
-	defer cancel()
 	value, warnings, err := asks.query(limited, query.Source.Prometheus.Query, query.At)
 	if err != nil {
 		return analysis.Reading{}, err
 	}
-	reading, err := read(value)
+	reading, err := read(value, query.Source.Prometheus.Reduce)
 	reading.Warnings = clean(warnings)
 	return reading, err
 }
@@ -94,8 +103,8 @@ type asker struct {
 	limit time.Duration
 }
 
-// asker finds the server that a metric means.
-func (p *Provider) asker(source *v1alpha1.PrometheusMetric) (asker, error) {
+// asker finds the server that a metric means, and how to be answered by it.
+func (p *Provider) asker(ctx context.Context, source *v1alpha1.PrometheusMetric, secrets analysis.Secrets) (asker, error) {
 	if source == nil {
 		return asker{}, &analysis.Fault{
 			Reason: v1alpha1.ReasonQueryInvalid, Field: "provider.prometheus", Message: "it is not set",
@@ -105,11 +114,16 @@ func (p *Provider) asker(source *v1alpha1.PrometheusMetric) (asker, error) {
 	if err != nil {
 		return asker{}, err
 	}
-	client, err := api.NewClient(api.Config{Address: where.address, Client: where.client})
+	client, err := where.access.Client(ctx, secrets, "provider.prometheus", source.PrometheusAccess)
+	if err != nil {
+		return asker{}, err
+	}
+	where.known = source.Authentication != nil
+	asks, err := api.NewClient(api.Config{Address: where.address, Client: client})
 	if err != nil {
 		return asker{}, addressFault(err)
 	}
-	return asker{where: where, api: prometheusv1.NewAPI(client), limit: timeout(source)}, nil
+	return asker{where: where, api: prometheusv1.NewAPI(asks), limit: timeout(source)}, nil
 }
 
 // query asks one instant query. Its errors are faults.
@@ -125,7 +139,8 @@ func (a asker) query(ctx context.Context, text string, at time.Time) (model.Valu
 type target struct {
 	address string
 	origin  string // for messages: where the address was written
-	client  *http.Client
+	access  *fetch.Access
+	known   bool // whether it is told who asks
 }
 
 // target chooses between the address of a metric and the default.
@@ -137,12 +152,12 @@ func (p *Provider) target(address string) (target, error) {
 			Message: "there is no server to ask; set this field, or --prometheus-address of the controller",
 		}
 	case address == "" || address == p.address:
-		return target{address: p.address, origin: " (from --prometheus-address)", client: p.own}, nil
+		return target{address: p.address, origin: " (from --prometheus-address)", access: p.own}, nil
 	}
 	if err := fetch.CheckAddress(address, exampleAddress); err != nil {
 		return target{}, addressFault(err)
 	}
-	return target{address: address, client: p.foreign}, nil
+	return target{address: address, access: p.foreign}, nil
 }
 
 // addressFault is the fault of an address that cannot be asked.
@@ -152,19 +167,19 @@ func addressFault(err error) *analysis.Fault {
 
 // timeout of one query: that of the metric, within bounds.
 func timeout(source *v1alpha1.PrometheusMetric) time.Duration {
-	if source.Timeout == nil || source.Timeout.Duration <= 0 {
+	if source == nil || source.Timeout == nil || source.Timeout.Duration <= 0 {
 		return DefaultTimeout
 	}
 	return min(source.Timeout.Duration, MaxTimeout)
 }
 
 // read takes the one number out of an answer.
-func read(value model.Value) (analysis.Reading, error) {
+func read(value model.Value, reduce v1alpha1.Reduction) (analysis.Reading, error) {
 	switch v := value.(type) {
 	case *model.Scalar:
 		return analysis.Reading{Value: float64(v.Value), Found: true}, nil
 	case model.Vector:
-		return readVector(v)
+		return readVector(v, reduce)
 	case model.Matrix:
 		return analysis.Reading{}, queryFault(v1alpha1.ReasonQueryInvalid,
 			`it gives a range of samples; turn it into one number, such as with rate(…[5m]) and sum(…)`)
@@ -173,23 +188,64 @@ func read(value model.Value) (analysis.Reading, error) {
 		"it gives no number; write one that gives a scalar or a vector")
 }
 
-// readVector takes the number out of a vector with one element.
-func readVector(v model.Vector) (analysis.Reading, error) {
-	switch {
-	case len(v) == 0:
+// readVector takes the number out of a vector: that of its one element, or what its elements are reduced to.
+func readVector(v model.Vector, by v1alpha1.Reduction) (analysis.Reading, error) {
+	if len(v) == 0 {
 		return analysis.Reading{}, nil
-	case len(v) > 1:
-		return analysis.Reading{}, queryFault(v1alpha1.ReasonAmbiguous, fmt.Sprintf(
-			"it gives %d series where one number is needed: %s; aggregate them, such as with sum(…) or max(…)",
-			len(v), series(v)))
-	case v[0] == nil, v[0].Histogram == nil && v[0].Timestamp == 0:
-		// A value that is left out decodes to 0 at time 0. A server repeats the time it was asked for, which is never 0.
-		return analysis.Reading{}, queryFault(v1alpha1.ReasonProviderUnreachable, "the answer holds a series without a value")
-	case v[0].Histogram != nil:
-		return analysis.Reading{}, queryFault(v1alpha1.ReasonQueryInvalid,
-			"it gives a histogram; take one number from it, such as with histogram_quantile(0.99, …)")
 	}
-	return analysis.Reading{Value: float64(v[0].Value), Found: true}, nil
+	if len(v) > 1 && by == "" {
+		return analysis.Reading{}, queryFault(v1alpha1.ReasonAmbiguous, fmt.Sprintf(
+			"it gives %d series where one number is needed: %s; aggregate them, such as with sum(…) or max(…), or set reduce",
+			len(v), series(v)))
+	}
+	values := make([]float64, 0, len(v))
+	for _, sample := range v {
+		switch {
+		case sample == nil, sample.Histogram == nil && sample.Timestamp == 0:
+			// A value that is left out decodes to 0 at time 0. A server repeats the time it was asked for, which is never 0.
+			return analysis.Reading{}, queryFault(v1alpha1.ReasonProviderUnreachable, "the answer holds a series without a value")
+		case sample.Histogram != nil:
+			return analysis.Reading{}, queryFault(v1alpha1.ReasonQueryInvalid,
+				"it gives a histogram; take one number from it, such as with histogram_quantile(0.99, …)")
+		}
+		values = append(values, float64(sample.Value))
+	}
+	return reduced(values, by)
+}
+
+// reduced makes one number of several. One that is none makes the result none: whatever is left out could be the worst.
+func reduced(values []float64, by v1alpha1.Reduction) (analysis.Reading, error) {
+	sum, most, least, zeros := 0.0, math.Inf(-1), math.Inf(1), 0
+	for _, value := range values {
+		sum, most, least = sum+value, max(most, value), min(least, value)
+		if value == 0 {
+			zeros++
+		}
+	}
+	result := map[v1alpha1.Reduction]float64{
+		v1alpha1.ReduceSum: sum, v1alpha1.ReduceMax: most, v1alpha1.ReduceMin: least,
+		v1alpha1.ReduceAvg: sum / float64(len(values)),
+		v1alpha1.ReduceAny: truth(zeros < len(values)), v1alpha1.ReduceAll: truth(zeros == 0),
+	}
+	value, ok := result[by]
+	switch {
+	case by == "":
+		value = values[0]
+	case !ok:
+		return analysis.Reading{}, &analysis.Fault{Reason: v1alpha1.ReasonQueryInvalid, Field: fieldReduce, Message: fmt.Sprintf(
+			"there is no reduction %q; write sum, max, min, avg, any or all", by)}
+	case math.IsNaN(sum):
+		value = math.NaN()
+	}
+	return analysis.Reading{Value: value, Found: true}, nil
+}
+
+// truth is 1 for what is so.
+func truth(so bool) float64 {
+	if so {
+		return 1
+	}
+	return 0
 }
 
 // series shows the labels of the first elements of a vector.
