@@ -47,6 +47,17 @@ func Expand(metric v1alpha1.Metric, values Values) (v1alpha1.Metric, error) {
 	return out, nil
 }
 
+// Used lists the arguments that metrics use, sorted, each once.
+func Used(metrics []v1alpha1.Metric) []string {
+	used := map[string]bool{}
+	for _, metric := range metrics {
+		for _, name := range placeholders(metric) {
+			used[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(used))
+}
+
 // placeholders lists the arguments that a metric uses, sorted, each once.
 func placeholders(metric v1alpha1.Metric) []string {
 	used := map[string]bool{}

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner/forecast"
 	"github.com/sluice-dev/sluice/controller/revision"
@@ -28,7 +29,7 @@ import (
 type manifest struct {
 	name      string
 	rollouts  []*v1alpha1.Rollout
-	templates map[v1alpha1.AnalysisTemplateReference][]v1alpha1.Metric
+	templates map[v1alpha1.AnalysisTemplateReference]v1alpha1.AnalysisTemplateSpec
 	// deployments are those that a workloadRef may name.
 	deployments map[string]map[string]any
 }
@@ -49,7 +50,7 @@ func (e *environment) readManifest(filename string) (*manifest, error) {
 	}
 	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 	m := &manifest{
-		name: name, templates: map[v1alpha1.AnalysisTemplateReference][]v1alpha1.Metric{}, deployments: map[string]map[string]any{},
+		name: name, templates: map[v1alpha1.AnalysisTemplateReference]v1alpha1.AnalysisTemplateSpec{}, deployments: map[string]map[string]any{},
 	}
 	documents := yaml.NewYAMLReader(bufio.NewReader(in))
 	for i := 1; ; i++ {
@@ -90,9 +91,9 @@ func (m *manifest) add(decoder runtime.Decoder, document []byte) error {
 	case *v1alpha1.Rollout:
 		m.rollouts = append(m.rollouts, o)
 	case *v1alpha1.AnalysisTemplate:
-		m.templates[v1alpha1.AnalysisTemplateReference{Kind: kind.Kind, Name: o.Name}] = o.Spec.Metrics
+		m.templates[v1alpha1.AnalysisTemplateReference{Kind: kind.Kind, Name: o.Name}] = o.Spec
 	case *v1alpha1.ClusterAnalysisTemplate:
-		m.templates[v1alpha1.AnalysisTemplateReference{Kind: kind.Kind, Name: o.Name}] = o.Spec.Metrics
+		m.templates[v1alpha1.AnalysisTemplateReference{Kind: kind.Kind, Name: o.Name}] = o.Spec
 	}
 	return nil
 }
@@ -123,6 +124,27 @@ func (m *manifest) resolve(r *v1alpha1.Rollout) (*v1alpha1.Rollout, error) {
 		return nil, fmt.Errorf("rollout %q: %w", r.Name, err)
 	}
 	return resolved, nil
+}
+
+// template is the one with a name, or the only one.
+func (m *manifest) template(name string) (analysis.Template, error) {
+	var names []string
+	for ref, spec := range m.templates {
+		if ref.Name == name || name == "" && len(m.templates) == 1 {
+			return analysis.Template{Kind: ref.Kind, Name: ref.Name, Spec: spec}, nil
+		}
+		names = append(names, ref.Name)
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0:
+		return analysis.Template{}, fmt.Errorf("%s has no AnalysisTemplate (%s): give a file with one", m.name, v1alpha1.GroupVersion)
+	case name == "":
+		return analysis.Template{}, fmt.Errorf("%s has %d AnalysisTemplates: give the name of one of %s", m.name, len(names),
+			strings.Join(names, ", "))
+	default:
+		return analysis.Template{}, fmt.Errorf("%s has no AnalysisTemplate %q: it has %s", m.name, name, strings.Join(names, ", "))
+	}
 }
 
 // rollout is the one with a name, or the only one.
@@ -165,8 +187,8 @@ func (m *manifest) start(r *v1alpha1.Rollout) (forecast.Start, error) {
 	start := forecast.Start{Snapshot: forecast.AtRest(spec, forecast.SomeStable, active, standby)}
 	start.Snapshot.Target = hash
 	start.Analyses, err = analysisTimes(&r.Spec, func(_ string, ref v1alpha1.AnalysisTemplateReference) ([]v1alpha1.Metric, bool, error) {
-		metrics, known := m.templates[ref]
-		return metrics, known, nil
+		template, known := m.templates[ref]
+		return template.Metrics, known, nil
 	})
 	if err != nil {
 		return forecast.Start{}, fmt.Errorf("rollout %q: %w", r.Name, err)

@@ -119,7 +119,7 @@ func (e *environment) power(filename string, traffic analysis.Traffic) error {
 	})
 	var out []string
 	for _, ref := range refs {
-		found, err := analysis.Foresee(m.templates[ref], traffic)
+		found, err := analysis.Foresee(m.templates[ref].Metrics, traffic)
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", ref.Kind, ref.Name, err)
 		}

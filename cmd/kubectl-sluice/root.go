@@ -50,7 +50,7 @@ All of kubectl's flags about connections work here too, such as --as, --cluster,
 	e.flags.AddFlags(root.PersistentFlags())
 	hideConnectionFlags(root.PersistentFlags())
 	root.AddCommand(
-		newList(e), newGet(e), newStatus(e), newPlan(e), newPower(e), newWhy(e), newAnalysis(e), newVersion(e),
+		newList(e), newGet(e), newStatus(e), newPlan(e), newPower(e), newWhy(e), newAnalysis(e), newAnalyze(e), newVersion(e),
 		newPromote(e), newAbort(e), newRetry(e), newPause(e), newResume(e), newRestart(e),
 		newSet(e), newUndo(e), newMigrate(e), newEject(e),
 	)

@@ -14,10 +14,10 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// arms is the table of what both versions served. A metric that looks at the candidate alone has no row for stable.
-func arms(c *v1alpha1.Comparison) [][]Cell {
+// arms is the table of what both versions served, or of what the candidate served where it is not compared.
+func arms(c *v1alpha1.Comparison, both bool) [][]Cell {
 	rows := [][]Cell{headings("VERSION", "BAD", "TOTAL", "SHARE"), served("candidate", c.Candidate)}
-	if c.Stable != (v1alpha1.RequestCounts{}) {
+	if both {
 		rows = append(rows, served("stable", c.Stable))
 	}
 	return rows
@@ -44,19 +44,22 @@ func (e explanation) facts(metric *v1alpha1.Metric, result *v1alpha1.MetricResul
 	}
 	add("Good if:", metric.SuccessCondition)
 	add("Bad if:", metric.FailureCondition)
-	if c := result.Comparison; c != nil {
+	switch c := result.Comparison; {
+	case c != nil:
 		add("Ratio:", ratioOf(c))
+		if metric.SLO != nil {
+			add("Good:", "of all requests "+metric.SLO.Objective+", as an objective")
+		}
 		add("Evidence:", fmt.Sprintf("of harm %s, fails at %s", c.Evidence, c.Limit))
-		room := e.room()
-		add("", course(c.History, c.Limit, room, e.view.ASCII))
+		add("", course(c.History, c.Limit, e.room(), e.view.ASCII))
 		add("Needed:", e.needed(metric, result))
-	} else {
+		add("Missed:", counts(missed(result), noLimit))
+	case result.Pods != nil:
+		add("Pods:", podsOf(*result.Pods))
+		add("Counts:", counts(tally(result), noLimit))
+	default:
 		add("Values:", values(result, e.view.ASCII))
-	}
-	if result.Comparison == nil {
 		add("Counts:", counts(tally(result), metric.FailureLimit))
-	} else {
-		add("Missed:", counts(missed(result), 0))
 	}
 	return broken(rows, e.width())
 }
@@ -160,10 +163,19 @@ func numberOf(m v1alpha1.Measurement) (float64, bool) {
 // figure writes a number with up to six digits.
 func figure(n float64) string { return strconv.FormatFloat(n, 'g', 6, 64) }
 
+// podsOf says what was counted of the candidate's pods.
+func podsOf(p v1alpha1.PodCounts) string {
+	return fmt.Sprintf("%d, with %d restarts, %d of them out of memory; %d in a crash loop, %d not ready", p.Pods, p.Restarts, p.OOMKills,
+		p.CrashLooping, p.NotReady)
+}
+
 // missed are the outcomes of a measurement that gave no figure.
 func missed(result *v1alpha1.MetricResult) []outcome {
 	return slices.DeleteFunc(tally(result), func(o outcome) bool { return o.what != withoutData && o.what != unanswered })
 }
+
+// noLimit tolerates any number of bad measurements, or has none.
+const noLimit = -1
 
 // counts says how many measurements came to what, and how many bad ones are tolerated.
 func counts(outcomes []outcome, limit int32) string {
@@ -173,7 +185,7 @@ func counts(outcomes []outcome, limit int32) string {
 			continue
 		}
 		text := fmt.Sprintf("%d %s", o.n, o.what)
-		if o.what == bad {
+		if o.what == bad && limit >= 0 {
 			text += fmt.Sprintf(" (limit %d)", limit)
 		}
 		out = append(out, text)

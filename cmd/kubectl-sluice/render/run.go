@@ -59,9 +59,12 @@ func (e explanation) head() string {
 // judged says what a run is about.
 func judged(spec v1alpha1.AnalysisRunSpec) string {
 	if spec.Rollout == "" {
-		return "what its metrics select, as it was made by hand"
+		return "what its metrics select, for no Rollout"
 	}
-	what := "revision " + cell(spec.Revision).Text + " of Rollout " + spec.Rollout
+	what := "Rollout " + spec.Rollout
+	if spec.Revision != "" {
+		what = "revision " + spec.Revision + " of " + what
+	}
 	if spec.Gate != "" {
 		what += ", " + spec.Gate
 	}
@@ -87,12 +90,16 @@ func coarse(t metav1.MicroTime) metav1.Time { return metav1.NewTime(t.Time) }
 
 // metric explains one metric.
 func (e explanation) metric(metric *v1alpha1.Metric, result *v1alpha1.MetricResult) string {
-	out := oneLine(result.Name) + ": " + e.view.Palette.Paint(analysisStyle(result.Phase), string(result.Phase))
+	name := oneLine(result.Name)
+	if metric.IsDryRun() {
+		name += " (dry run)"
+	}
+	out := name + ": " + e.view.Palette.Paint(analysisStyle(result.Phase), string(result.Phase))
 	out += e.progress(metric, result) + "\n"
 	var blocks []string
 	if c := result.Comparison; c != nil {
 		table := Table{Palette: e.view.Palette}
-		blocks = append(blocks, table.Rows(arms(c)))
+		blocks = append(blocks, table.Rows(arms(c, metric.SLO == nil)))
 	}
 	facts := Table{Palette: e.view.Palette}
 	blocks = append(blocks, facts.Rows(e.facts(metric, result)), e.measurements(result))
@@ -109,10 +116,7 @@ func (e explanation) width() int { return max(e.view.Width-len(indent), 0) }
 
 // progress says how far a metric is, and when it goes on.
 func (e explanation) progress(metric *v1alpha1.Metric, result *v1alpha1.MetricResult) string {
-	unit := "measurement"
-	if result.Comparison != nil || metric.Ratio != nil {
-		unit = "batch"
-	}
+	unit := unitOf(metric)
 	taken := result.Successful + result.Failed + result.Inconclusive
 	out := ", " + several(taken, unit)
 	switch {
@@ -127,6 +131,17 @@ func (e explanation) progress(metric *v1alpha1.Metric, result *v1alpha1.MetricRe
 		out += ", the next in " + age(metav1.NewTime(e.now), next)
 	}
 	return out
+}
+
+// unitOf is what a measurement of a metric is called.
+func unitOf(metric *v1alpha1.Metric) string {
+	switch {
+	case metric.Ratio != nil, metric.SLO != nil:
+		return "batch"
+	case metric.Kubernetes != nil:
+		return "look"
+	}
+	return "measurement"
 }
 
 // several writes how many of something there are.
@@ -172,7 +187,7 @@ func (e explanation) measurements(result *v1alpha1.MetricResult) string {
 
 // says is what a measurement has to say beside its figure.
 func says(m v1alpha1.Measurement) string {
-	if m.Reason == "" || strings.HasPrefix(m.Message, m.Reason) {
+	if m.Reason == "" || strings.Contains(m.Message, m.Reason+":") {
 		return m.Message
 	}
 	return m.Reason + ": " + m.Message

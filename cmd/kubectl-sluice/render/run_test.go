@@ -89,12 +89,18 @@ func unheard() analysis.Measured {
 		"spec.metrics[0].ratio: no request reached the candidate while stable served 0 bad of 5400; look whether the route sends it traffic")
 }
 
+// watched is a look at a pod that has restarted so often.
+func watched(look analysis.Measured, restarts int32) []analysis.Measured {
+	look.Pods = []analysis.Pod{{Name: "web-" + v3 + "-x8c5t", Containers: []analysis.Container{{Name: "app", Restarts: restarts}}}}
+	return []analysis.Measured{look}
+}
+
 func times(n int, of ...analysis.Measured) [][]analysis.Measured {
 	var rounds [][]analysis.Measured
 	for i := range n {
 		round := make([]analysis.Measured, 0, len(of))
 		for _, m := range of {
-			if m.Counted != nil {
+			if m.Counted != nil && m.Counted.Batch.Stable.Total > 0 {
 				c := *m.Counted
 				c.Batch.Stable.Bad += float64(i % 2) // no two minutes are alike
 				m.Counted = &c
@@ -118,11 +124,18 @@ func runs() map[string]*v1alpha1.AnalysisRun {
 	unseen.Status = v1alpha1.AnalysisRunStatus{}
 	byHand := played([]v1alpha1.Metric{rate()}, []analysis.Measured{measured("0.999", good)})
 	byHand.Spec.Rollout, byHand.Spec.Revision, byHand.Spec.Gate = "", "", ""
+	objective := errorsOf(ptr.To[int32](10))
+	objective.SLO, objective.Ratio = &v1alpha1.SLOMetric{Candidate: objective.Ratio.Candidate, Objective: "99.5%"}, nil
+	objective.DryRun = ptr.To(true)
+	crashing := v1alpha1.Metric{Name: "pods", Interval: &metav1.Duration{Duration: every}, Kubernetes: &v1alpha1.KubernetesMetric{}}
+	looks := analysis.Measured{Metric: "pods", Measurement: v1alpha1.Measurement{State: v1alpha1.MeasurementSuccessful}}
 	return map[string]*v1alpha1.AnalysisRun{
-		"failed":  failed,
-		"pending": played(both),
-		"unseen":  unseen,
-		"by-hand": byHand,
+		"objective": played([]v1alpha1.Metric{objective, rate()}, times(4, batch(1, 600, 0, 0))...),
+		"pods":      played([]v1alpha1.Metric{crashing}, watched(looks, 0), watched(looks, 1), watched(looks, 4)),
+		"failed":    failed,
+		"pending":   played(both),
+		"unseen":    unseen,
+		"by-hand":   byHand,
 		"running": played(both,
 			[]analysis.Measured{batch(0, 600, 3, 5400), measured("0.999", good)},
 			[]analysis.Measured{batch(2, 610, 4, 5510), measured("0.9871234567", bad)},
