@@ -27,8 +27,8 @@ type weighed interface {
 	alone() bool
 	// told says what was counted.
 	told(c v1alpha1.Comparison) string
-	// count asks for the batch of a span.
-	count(ctx context.Context, m Meter, over span) (Count, error)
+	// count asks for a batch.
+	count(ctx context.Context, ask question) (Count, error)
 	// resume makes the test as it was left; a new one, of so many steps, when nothing was.
 	resume(odds odds, left *v1alpha1.Comparison) (test, error)
 }
@@ -38,6 +38,8 @@ func kindOf(metric *v1alpha1.Metric) weighed {
 	switch {
 	case metric.Ratio != nil:
 		return ratio{metric}
+	case metric.Latency != nil:
+		return latency{metric}
 	case metric.SLO != nil:
 		return slo{metric}
 	}
@@ -62,6 +64,8 @@ func selectorsOf(metric *v1alpha1.Metric) []selector {
 type Counted struct {
 	// Batch of requests.
 	Batch judge.Batch
+	// Histograms are how long requests took; nil where it does not matter.
+	Histograms *Histograms
 	// Until is the end of the batch.
 	Until time.Time
 }
@@ -69,6 +73,30 @@ type Counted struct {
 // told says what was counted in a batch.
 func (c Counted) told(kind weighed) string {
 	return kind.told(v1alpha1.Comparison{Candidate: requests(c.Batch.Candidate), Stable: requests(c.Batch.Stable)})
+}
+
+// upcoming is a batch to count: within a time in which traffic stands still, after those that were.
+type upcoming struct {
+	rest
+	left *v1alpha1.Comparison // nil when nothing was left, by this run or an earlier one
+}
+
+// leftOf is what the batches of a metric have come to so far.
+func leftOf(spec v1alpha1.AnalysisRunSpec, status v1alpha1.AnalysisRunStatus, index int) *v1alpha1.Comparison {
+	if index < len(status.Metrics) && status.Metrics[index].Comparison != nil {
+		return status.Metrics[index].Comparison
+	}
+	if carried := carriedBy(spec, spec.Metrics[index].Name); carried != nil {
+		return &v1alpha1.Comparison{Memory: carried.Memory}
+	}
+	return nil
+}
+
+// question is all that it takes to ask for a batch: whom, for which time, and what was left of the batches before.
+type question struct {
+	Meter
+	span
+	left *v1alpha1.Comparison
 }
 
 // span is a time after from, until to and at to.
@@ -87,11 +115,11 @@ func from(metric v1alpha1.Metric, status v1alpha1.AnalysisRunStatus, index int) 
 // count takes the next batch, within a time in which traffic stands still. One that is not whole is left for later: the next one begins where the last whole one has
 // ended. One in which a version served nothing is over, as there is nothing more to come.
 func (m Meter) count(
-	ctx context.Context, kind weighed, over rest, now time.Time,
+	ctx context.Context, kind weighed, due upcoming, now time.Time,
 ) (v1alpha1.Measurement, *Counted, error) {
-	begin, end := over.from, now.Add(-v1alpha1.RatioLag).Truncate(time.Second)
-	if over.over() && over.to.Before(end) {
-		end = over.to
+	begin, end := due.from, now.Add(-v1alpha1.RatioLag).Truncate(time.Second)
+	if due.over() && due.to.Before(end) {
+		end = due.to
 	}
 	if !end.After(begin) {
 		return v1alpha1.Measurement{}, nil, &Fault{
@@ -99,7 +127,7 @@ func (m Meter) count(
 			Message: "the batch has no length yet, as traffic moved or the clock was put back; it waits",
 		}
 	}
-	answer, err := kind.count(ctx, m, span{begin, end})
+	answer, err := kind.count(ctx, question{m, span{begin, end}, due.left})
 	if err != nil {
 		return v1alpha1.Measurement{}, nil, belowKind(kind, err)
 	}
@@ -116,7 +144,7 @@ func errNoCounter() error {
 // belowKind puts the field of a selector below its kind, where it stands; that of a server stays below provider.
 func belowKind(kind weighed, err error) error {
 	var fault *Fault
-	if errors.As(err, &fault) && (strings.HasPrefix(fault.Field, "candidate.") || strings.HasPrefix(fault.Field, "stable.")) {
+	if errors.As(err, &fault) && (strings.HasPrefix(fault.Field, "candidate") || strings.HasPrefix(fault.Field, "stable")) {
 		return fault.below(kind.field())
 	}
 	return err
@@ -132,7 +160,7 @@ func batched(kind weighed, answer Count, end time.Time) (v1alpha1.Measurement, *
 		Partial: len(answer.Warnings) > 0, Age: age(answer, end), Scrape: max(answer.Scrape, usualScrape), Weight: 1, Batch: answer.Batch,
 		Objective: kind.alone(),
 	}.State()
-	counted := &Counted{Batch: answer.Batch, Until: end}
+	counted := &Counted{Batch: answer.Batch, Histograms: answer.Histograms, Until: end}
 	if state == judge.Ok {
 		return v1alpha1.Measurement{
 			State: v1alpha1.MeasurementSuccessful, Value: formatValue(answer.Batch.Candidate.Rate()), Message: counted.told(kind),

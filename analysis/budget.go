@@ -149,6 +149,8 @@ func testOf(metric v1alpha1.Metric) string {
 	switch {
 	case same.Ratio != nil:
 		same.Ratio.PassAfter = nil
+	case same.Latency != nil:
+		same.Latency.PassAfter = nil
 	case same.SLO != nil:
 		same.SLO.PassAfter = nil
 	}

@@ -39,6 +39,8 @@ type Selectors struct {
 type Count struct {
 	// Batch is what was counted.
 	Batch judge.Batch
+	// Histograms are how long requests took; nil where nobody asked.
+	Histograms *Histograms
 	// Newest is the time of the last sample, of that version whose samples end first; zero without any sample.
 	Newest time.Time
 	// Scrape is the time between two samples; 0 when it cannot be told.

@@ -133,22 +133,7 @@ func leapt(metric v1alpha1.Metric, result v1alpha1.MetricResult, now time.Time) 
 
 // fold adds one measurement to the result of a metric that has not ended.
 func fold(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResult, measured Measured) {
-	metric, m := spec.Metrics[index], measured.Measurement
-	kind := kindOf(&metric)
-	if kind != nil && measured.Counted != nil {
-		if err := compare(spec, index, result, *measured.Counted); err != nil {
-			m = refused(&Fault{
-				Reason: v1alpha1.ReasonQueryInvalid, Field: fmt.Sprintf("spec.metrics[%d].%s", index, kind.field()),
-				Message: err.Error(),
-			})
-		}
-	}
-	m.At = moment(measured.Measurement.At.Time)
-	if metric.Kubernetes != nil && len(measured.Pods) > 0 {
-		at := m.At
-		result.Pods, m = look(metric, result.Pods, measured.Pods, at.Time)
-		m.At = at
-	}
+	metric, m := spec.Metrics[index], taken(spec, index, result, measured)
 	countState(result, m.State)
 	result.Measurements = append(result.Measurements, m)
 	if surplus := len(result.Measurements) - kept(metric, len(spec.Metrics)); surplus > 0 {
@@ -172,6 +157,26 @@ func phaseOf(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricRes
 		return v1alpha1.AnalysisInconclusive
 	}
 	return phase
+}
+
+// taken is a measurement together with what only those before it can tell: where a batch or a look at pods adds to them.
+func taken(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricResult, measured Measured) v1alpha1.Measurement {
+	metric, m := spec.Metrics[index], measured.Measurement
+	at := moment(m.At.Time)
+	kind := kindOf(&metric)
+	switch {
+	case kind != nil && measured.Counted != nil:
+		if err := compare(spec, index, result, *measured.Counted); err != nil {
+			m = refused(&Fault{
+				Reason: v1alpha1.ReasonQueryInvalid, Field: fmt.Sprintf("spec.metrics[%d].%s", index, kind.field()),
+				Message: err.Error(),
+			})
+		}
+	case metric.Kubernetes != nil && len(measured.Pods) > 0:
+		result.Pods, m = look(metric, result.Pods, measured.Pods, at.Time)
+	}
+	m.At = at
+	return m
 }
 
 // countState counts one measurement more in a state.

@@ -35,9 +35,10 @@ func (m Meter) Measure(
 	if !ok {
 		next = rest{span: span{from: now}} // nothing to count until traffic rests
 	}
+	due := upcoming{rest: next, left: leftOf(spec, status, index)}
 	seen := &disclosed{}
 	m.Secrets = seen.by(m.Secrets)
-	taken, err := m.measure(ctx, spec, metric, next, now)
+	taken, err := m.measure(ctx, spec, metric, due, now)
 	if err != nil {
 		taken.Measurement = refused(below(fmt.Sprintf("spec.metrics[%d]", index), err))
 	}
@@ -46,9 +47,9 @@ func (m Meter) Measure(
 	return taken
 }
 
-// measure takes a measurement with a figure, or says why there is none. A batch is one of next.
+// measure takes a measurement with a figure, or says why there is none. A batch is the one that is due.
 func (m Meter) measure(
-	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, next rest, now time.Time,
+	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, due upcoming, now time.Time,
 ) (taken Measured, err error) {
 	expanded, err := Expand(metric, valuesOf(spec.Args))
 	if err != nil {
@@ -60,7 +61,7 @@ func (m Meter) measure(
 	kind := kindOf(&expanded)
 	switch {
 	case kind != nil:
-		taken.Measurement, taken.Counted, err = m.count(ctx, kind, next, now)
+		taken.Measurement, taken.Counted, err = m.count(ctx, kind, due, now)
 	case expanded.Kubernetes != nil:
 		taken.Measurement, taken.Pods, err = m.watch(ctx, spec.Revision)
 	default:

@@ -46,8 +46,8 @@ func (r ratio) check() error {
 	return err
 }
 
-func (r ratio) count(ctx context.Context, m Meter, over span) (Count, error) {
-	counter, ok := m.Provider.(Counter)
+func (r ratio) count(ctx context.Context, ask question) (Count, error) {
+	counter, ok := ask.Provider.(Counter)
 	if !ok {
 		return Count{}, errNoCounter()
 	}
@@ -56,8 +56,8 @@ func (r ratio) count(ctx context.Context, m Meter, over span) (Count, error) {
 		Source:    r.metric.Provider,
 		Candidate: Selectors{Bad: spec.Candidate.Bad, Total: spec.Candidate.Total},
 		Stable:    Selectors{Bad: spec.Stable.Bad, Total: spec.Stable.Total},
-		From:      over.from, To: over.to,
-		Secrets: m.Secrets,
+		From:      ask.from, To: ask.to,
+		Secrets: ask.Secrets,
 	})
 }
 
@@ -80,15 +80,19 @@ func (r ratio) settings(odds odds) (judge.Settings, error) {
 	if err != nil {
 		return settings, err
 	}
-	settings.Fail = judge.Margin{Relative: 1 + relative, Absolute: absolute}
-	settings.Pass = judge.Margin{
-		Relative: 1 + passOverFailRelative*max(relative, 0.01), Absolute: passOverFailAbsolute * max(absolute, 0.0001),
-	}
+	settings.Fail, settings.Pass = margins(relative, absolute)
 	settings.FalseAbort, settings.Steps = odds.falseAbort, odds.steps
 	if err := settings.Check(); err != nil {
 		return settings, &Fault{Reason: v1alpha1.ReasonQueryInvalid, Field: "ratio", Message: err.Error()}
 	}
 	return settings, nil
+}
+
+// margins of what fails and of what does not pass, where so much more than stable is tolerated.
+func margins(relative, absolute float64) (fail, pass judge.Margin) {
+	return judge.Margin{Relative: 1 + relative, Absolute: absolute}, judge.Margin{
+		Relative: 1 + passOverFailRelative*max(relative, 0.01), Absolute: passOverFailAbsolute * max(absolute, 0.0001),
+	}
 }
 
 // checkSelectors finds a text that is no series selector.

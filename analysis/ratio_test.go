@@ -63,9 +63,17 @@ func passAfter(n int32) func(*v1alpha1.Metric) {
 	return func(m *v1alpha1.Metric) { m.Ratio.PassAfter = &n }
 }
 
+// batchProvider is a provider that knows how many batches it was asked for.
+type batchProvider interface {
+	Provider
+	batches() int
+}
+
+func (c *counting) batches() int { return len(c.asked) }
+
 // follow measures a run until it ends or so many batches were asked for. Its status goes through JSON each time, as it
 // does in a cluster, and each pass is a new process.
-func follow(t *testing.T, spec v1alpha1.AnalysisRunSpec, provider *counting, most int) v1alpha1.AnalysisRunStatus {
+func follow(t *testing.T, spec v1alpha1.AnalysisRunSpec, provider batchProvider, most int) v1alpha1.AnalysisRunStatus {
 	t.Helper()
 	conditions, err := NewConditions(10)
 	if err != nil {
@@ -74,7 +82,7 @@ func follow(t *testing.T, spec v1alpha1.AnalysisRunSpec, provider *counting, mos
 	meter := Meter{Provider: provider, Conditions: conditions}
 	var status v1alpha1.AnalysisRunStatus
 	now := start()
-	for len(provider.asked) < most {
+	for provider.batches() < most {
 		step := Next(spec, status, now)
 		status = persisted(t, step.Status)
 		if status.Phase.Ended() {

@@ -30,8 +30,8 @@ func (s slo) check() error {
 	return err
 }
 
-func (s slo) count(ctx context.Context, m Meter, over span) (Count, error) {
-	counter, ok := m.Provider.(Counter)
+func (s slo) count(ctx context.Context, ask question) (Count, error) {
+	counter, ok := ask.Provider.(Counter)
 	if !ok {
 		return Count{}, errNoCounter()
 	}
@@ -39,8 +39,8 @@ func (s slo) count(ctx context.Context, m Meter, over span) (Count, error) {
 	return counter.Count(ctx, CountQuery{
 		Source:    s.metric.Provider,
 		Candidate: Selectors{Bad: spec.Candidate.Bad, Total: spec.Candidate.Total},
-		From:      over.from, To: over.to,
-		Secrets: m.Secrets,
+		From:      ask.from, To: ask.to,
+		Secrets: ask.Secrets,
 	})
 }
 

@@ -16,6 +16,8 @@ const (
 	fattestTail = 0.9
 	// farTail is by how many times the odds of a tail may differ from those that are looked for.
 	farTail = 3
+	// usualBounds is how many bounds fit without an allocation.
+	usualBounds = 8
 	// wideTail is from which share on a bound is near the median, where a factor on the share says little.
 	wideTail = 0.25
 )
@@ -71,6 +73,33 @@ func (h Histogram) Above(bound float64) Arm {
 	}
 	arm.Bad = min(arm.Bad, arm.Total)
 	return arm
+}
+
+// Requests is how many there were.
+func (h Histogram) Requests() float64 {
+	sum := 0.0
+	for _, b := range h.Buckets {
+		sum += b.Count
+	}
+	return sum
+}
+
+// Tells says whether requests that took longer than a bound can be told from the others: not below the first edge, and not
+// beyond the last one. The error says which bounds can be used.
+func (h Histogram) Tells(bound float64) error {
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, b := range h.Buckets {
+		for _, edge := range []float64{b.Lower, b.Upper} {
+			if !math.IsInf(edge, 0) {
+				least, most = min(least, edge), max(most, edge)
+			}
+		}
+	}
+	if h.Exponential || bound >= least && bound <= most {
+		return nil
+	}
+	return fmt.Errorf("no bucket tells what is slower than %v: write bounds from %v to %v, or give the histogram such a bucket",
+		bound, least, most)
 }
 
 // partAbove is the part of a bucket above a bound within it. Nothing is known of how far an open bucket reaches: all of
@@ -148,11 +177,14 @@ func (s Settings) At(b Bound) Settings {
 // estimated, so that neither the width of buckets nor a few requests of a quiet minute make one up. Harm at one bound is
 // harm; a candidate passes when it does at all of them.
 type Latency struct {
-	bounds []float64
+	bounds []Bound
 	tests  []*Counts
 }
 
 // NewLatency begins a test at bounds, each with its own settings. The odds of mistakes are those of the first.
+//
+// Where one bound has all of the evidence, it has to make up for the others. So the test at each is one with its part of the
+// odds, which lets a batch gain a little more, and three batches are enough as they are for one bound alone.
 func NewLatency(bounds []Bound, settings []Settings) (*Latency, error) {
 	if len(bounds) == 0 || len(bounds) != len(settings) {
 		return nil, fmt.Errorf("there are %d bounds and %d settings: each bound needs its own, and there must be one",
@@ -160,22 +192,36 @@ func NewLatency(bounds []Bound, settings []Settings) (*Latency, error) {
 	}
 	l := &Latency{}
 	for i, b := range bounds {
-		test, err := NewCounts(settings[i])
+		test, err := NewCounts(settings[i].part(len(bounds)))
 		if err != nil {
 			return nil, fmt.Errorf("bounds[%d] at %v: %w", i, b.At, err)
 		}
-		l.bounds, l.tests = append(l.bounds, b.At), append(l.tests, test)
+		l.bounds, l.tests = append(l.bounds, b), append(l.tests, test)
 	}
 	return l, nil
 }
 
+// part of the odds of a false abort for one of so many tests.
+func (s Settings) part(tests int) Settings {
+	s.FalseAbort /= float64(tests)
+	return s
+}
+
+// Settings are those of the test as a whole: the odds of mistakes, and the margins of the first bound.
+func (l *Latency) Settings() Settings {
+	all := l.tests[0].Settings()
+	all.FalseAbort *= float64(len(l.tests))
+	return all
+}
+
 // Observe takes in one batch. The error says why its histograms can be none; then nothing has changed.
 func (l *Latency) Observe(candidate, stable Histogram) error {
-	seen := make([]Batch, len(l.bounds))
+	var room [usualBounds]Batch
+	seen := append(room[:0], make([]Batch, len(l.bounds))...)
 	for i, bound := range l.bounds {
-		seen[i] = Batch{Candidate: candidate.Above(bound), Stable: stable.Above(bound)}
+		seen[i] = Batch{Candidate: candidate.Above(bound.At), Stable: stable.Above(bound.At)}
 		if err := seen[i].Check(); err != nil {
-			return fmt.Errorf("slower than %v: %w", bound, err)
+			return fmt.Errorf("slower than %v: %w", bound.At, err)
 		}
 	}
 	for i, b := range seen {
@@ -195,7 +241,8 @@ func (l *Latency) Step() {
 
 // Fail is the logarithm of the evidence that the candidate is slower: the mean over the bounds.
 func (l *Latency) Fail() float64 {
-	parts := make([]Part, 0, len(l.tests))
+	var room [usualBounds]Part
+	parts := room[:0]
 	for _, test := range l.tests {
 		parts = append(parts, Part{Weight: 1, Log: test.Fail()})
 	}
@@ -211,6 +258,9 @@ func (l *Latency) Pass() float64 {
 	}
 	return least
 }
+
+// Bounds are the latencies that are tested at.
+func (l *Latency) Bounds() []Bound { return slices.Clone(l.bounds) }
 
 // Tests are the tests at the bounds, in their order.
 func (l *Latency) Tests() []*Counts { return slices.Clone(l.tests) }

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 )
 
 // memorySize is how many numbers a test remembers.
@@ -56,4 +58,33 @@ func Restore(settings Settings, memory string) (*Counts, error) {
 	c.fail.log, c.pass.log = rest[5], logSum(math.Inf(-1), c.pass.mass[:])
 	c.over, c.under = rest[6], rest[7]
 	return c, nil
+}
+
+// Memory is all that a test of latency has seen, as text: for each bound what it is, and the memory of its test.
+func (l *Latency) Memory() string {
+	parts := make([]string, 0, len(l.tests))
+	for i, test := range l.tests {
+		parts = append(parts, fmt.Sprintf("%v %v %s", l.bounds[i].At, l.bounds[i].Tail, test.Memory()))
+	}
+	return strings.Join(parts, ";")
+}
+
+// RestoreLatency makes a test of latency of the settings for each of its bounds and of what one with the same settings
+// remembered. The error says that the text is no memory of a test.
+func RestoreLatency(settings func(Bound) Settings, memory string) (*Latency, error) {
+	l := &Latency{}
+	parts := strings.Split(memory, ";")
+	for _, part := range parts {
+		var bound Bound
+		var rest string
+		if _, err := fmt.Sscan(part, &bound.At, &bound.Tail, &rest); err != nil {
+			return nil, errors.New("the memory of a test of latency was changed by hand or cut off; begin another analysis")
+		}
+		test, err := Restore(settings(bound).part(len(parts)), rest)
+		if err != nil {
+			return nil, err
+		}
+		l.bounds, l.tests = append(l.bounds, bound), append(l.tests, test)
+	}
+	return l, nil
 }

@@ -2,6 +2,8 @@ package judge
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,5 +50,58 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	if _, err := Restore(Settings{}, good); err == nil {
 		t.Error("settings that are none: no error")
+	}
+}
+
+// TestLatencyMemory holds that a test goes on from its memory as if nothing had happened, bounds and all.
+func TestLatencyMemory(t *testing.T) {
+	stable, slow := classic(t, 4500, 8100, 8550, 8910, 9000), classic(t, 480, 880, 940, 985, 1000)
+	l := newLatency(t, stable)
+	if err := l.Observe(slow, stable); err != nil {
+		t.Fatal(err)
+	}
+	again, err := RestoreLatency(Defaults().At, l.Memory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []*Latency{l, again} {
+		if err := test.Observe(slow, stable); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.Fail() != again.Fail() || l.Pass() != again.Pass() || !slices.Equal(l.Bounds(), again.Bounds()) {
+		t.Errorf("evidence %v and %v at %v after a restart, want %v and %v at %v", again.Fail(), again.Pass(), again.Bounds(),
+			l.Fail(), l.Pass(), l.Bounds())
+	}
+}
+
+func TestLatencyMemoryThatIsNone(t *testing.T) {
+	l := newLatency(t, classic(t, 4500, 8100, 8550, 8910, 9000))
+	for _, wrong := range []string{"", "0.1", "0.1 0.2 x", l.Memory() + ";", "a" + l.Memory()} {
+		if _, err := RestoreLatency(Defaults().At, wrong); err == nil || !strings.Contains(err.Error(), "begin another analysis") {
+			t.Errorf("%q: error %v, want one that says to begin again", wrong, err)
+		}
+	}
+}
+
+func BenchmarkLatency(b *testing.B) {
+	bounds := []Bound{{0.1, 0.5}, {0.25, 0.1}, {0.5, 0.05}, {1, 0.01}}
+	var settings []Settings
+	for _, bound := range bounds {
+		settings = append(settings, Defaults().At(bound))
+	}
+	l, err := NewLatency(bounds, settings)
+	if err != nil {
+		b.Fatal(err)
+	}
+	edges := []float64{0.1, 0.25, 0.5, 1, math.Inf(1)}
+	stable, _ := Classic(edges, []float64{4500, 8100, 8550, 8910, 9000})
+	candidate, _ := Classic(edges, []float64{500, 900, 950, 990, 1000})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := l.Observe(candidate, stable); err != nil {
+			b.Fatal(err)
+		}
+		l.Fail()
 	}
 }

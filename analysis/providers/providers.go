@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-dev/sluice/analysis"
+	"github.com/sluice-dev/sluice/analysis/judge"
 	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
 	"github.com/sluice-dev/sluice/analysis/providers/web"
@@ -75,6 +76,38 @@ func (s *Set) Count(ctx context.Context, query analysis.CountQuery) (analysis.Co
 			"successCondition", chosen.field))
 	}
 	return counter.Count(ctx, query)
+}
+
+// CountLatencies asks the provider that the source of the query names, if it can count by latency.
+func (s *Set) CountLatencies(ctx context.Context, query analysis.LatencyQuery) (analysis.LatencyCount, error) {
+	counter, err := s.latencyCounter(query.Source)
+	if err != nil {
+		return analysis.LatencyCount{}, err
+	}
+	return counter.CountLatencies(ctx, query)
+}
+
+// Latencies asks the provider that the source of the query names, if it can count by latency.
+func (s *Set) Latencies(ctx context.Context, query analysis.HistoryQuery) (judge.Histogram, error) {
+	counter, err := s.latencyCounter(query.Source)
+	if err != nil {
+		return judge.Histogram{}, err
+	}
+	return counter.Latencies(ctx, query)
+}
+
+// latencyCounter finds the provider that a source names, if it can count by latency.
+func (s *Set) latencyCounter(source v1alpha1.MetricProvider) (analysis.LatencyCounter, error) {
+	chosen, err := s.choose(source)
+	if err != nil {
+		return nil, err
+	}
+	counter, ok := chosen.asks.(analysis.LatencyCounter)
+	if !ok {
+		return nil, fault(fmt.Sprintf("%s cannot count requests by latency; use prometheus, or compare a figure with a "+
+			"successCondition", chosen.field))
+	}
+	return counter, nil
 }
 
 // choose finds the one provider that a source names.

@@ -48,7 +48,7 @@ type CarriedEvidence struct {
 
 	// Memory is the state of the test, as that run left it.
 	// +required
-	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:MaxLength=4096
 	Memory string `json:"memory"`
 }
 

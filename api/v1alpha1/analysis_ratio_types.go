@@ -14,7 +14,7 @@ const RatioLag = 30 * time.Second
 // batch of a ratio can be counted.
 func (m *Metric) FirstAfter() time.Duration {
 	delay := positive(m.InitialDelay)
-	if m.Ratio != nil || m.SLO != nil {
+	if m.Ratio != nil || m.Latency != nil || m.SLO != nil {
 		return delay + positive(m.Interval) + RatioLag
 	}
 	return delay
@@ -25,6 +25,8 @@ func (m *Metric) PassAfter() *int32 {
 	switch {
 	case m.Ratio != nil:
 		return m.Ratio.PassAfter
+	case m.Latency != nil:
+		return m.Latency.PassAfter
 	case m.SLO != nil:
 		return m.SLO.PassAfter
 	}
@@ -118,8 +120,14 @@ type Comparison struct {
 	// History is the evidence over time.
 	// +optional
 	History *EvidenceHistory `json:"history,omitempty"`
+	// Bounds are the latencies that a metric with latency tests at; the counts and the ratio above are those of the one that
+	// has most evidence of harm.
+	// +optional
+	// +kubebuilder:validation:MaxItems=4
+	// +listType=atomic
+	Bounds []BoundCounts `json:"bounds,omitempty"`
 	// Memory is the state of the test, for the next batch.
-	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:MaxLength=4096
 	Memory string `json:"memory"`
 }
 

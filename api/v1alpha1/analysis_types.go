@@ -112,13 +112,13 @@ type Argument struct {
 
 // Metric is one figure, measured again and again, or a comparison of what both versions serve.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.ratio) || has(self.slo) || has(self.kubernetes) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", compare both versions with ratio, hold the candidate to an objective with slo, or look at pods with kubernetes"
-// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.slo) || has(self.kubernetes)) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="a metric of its own kind decides by itself: remove successCondition, failureCondition and failureLimit"
-// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.slo) || has(self.kubernetes)) || has(self.interval)",message="a metric of its own kind looks again and again: write interval, such as \"15s\"",fieldPath=".interval"
-// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.slo)) || !has(self.provider) || has(self.provider.prometheus)",message="ratio, slo and the like need counters of requests, which only prometheus has: write provider.prometheus, or compare a figure with a condition",fieldPath=".provider"
-// +kubebuilder:validation:XValidation:rule="!has(self.provider) || !has(self.provider.prometheus) || (has(self.ratio) || has(self.slo)) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio, slo and the like have selectors in its place: write the one or the other"
+// +kubebuilder:validation:XValidation:rule="has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", compare both versions with ratio or latency, hold the candidate to an objective with slo, or look at pods with kubernetes"
+// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes)) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="a metric of its own kind decides by itself: remove successCondition, failureCondition and failureLimit"
+// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes)) || has(self.interval)",message="a metric of its own kind looks again and again: write interval, such as \"15s\"",fieldPath=".interval"
+// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo)) || !has(self.provider) || has(self.provider.prometheus)",message="ratio, slo and the like need counters of requests, which only prometheus has: write provider.prometheus, or compare a figure with a condition",fieldPath=".provider"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || !has(self.provider.prometheus) || (has(self.ratio) || has(self.latency) || has(self.slo)) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio, slo and the like have selectors in its place: write the one or the other"
 // +kubebuilder:validation:XValidation:rule="has(self.kubernetes) != has(self.provider)",message="kubernetes asks the API server and has no provider, and every other metric has one: write the one or the other",fieldPath=".provider"
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.slo), has(self.kubernetes)].filter(x, x).size() <= 1",message="a metric is of one kind: write ratio, or slo, or kubernetes and so on, and a second metric for the other"
+// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.latency), has(self.slo), has(self.kubernetes)].filter(x, x).size() <= 1",message="a metric is of one kind: write ratio, or slo, or kubernetes and so on, and a second metric for the other"
 // +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count <= 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || (has(self.count) ? self.failureLimit < self.count : has(self.interval) || self.failureLimit == 0)",message="the metric could never fail: write a failureLimit less than count, which is 1 without count and interval",fieldPath=".failureLimit"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || self.failureLimit >= 0 || has(self.consecutiveSuccessLimit)",message="the metric could never fail: write a failureLimit of 0 or more; -1 is for metrics with consecutiveSuccessLimit",fieldPath=".failureLimit"
@@ -177,6 +177,11 @@ type Metric struct {
 	// inconclusive when count batches are too few to have shown it.
 	// +optional
 	Ratio *RatioMetric `json:"ratio,omitempty"`
+
+	// Latency compares how long requests of both versions take, in place of conditions: as ratio does, by how many exceed a
+	// few bounds.
+	// +optional
+	Latency *LatencyMetric `json:"latency,omitempty"`
 
 	// SLO holds the candidate's share of bad requests to an objective, in place of conditions, as ratio holds it to that of
 	// stable: with evidence over all batches.

@@ -84,9 +84,13 @@ func samples(value model.Value, selector string) (model.Matrix, error) {
 			`%s[…] gives no samples; write a selector such as http_requests_total{pod=~"web-.*"}`, fetch.Printable(selector, fetch.ShownText)))
 	}
 	for _, stream := range matrix {
-		if stream == nil || len(stream.Histograms) > 0 {
-			return nil, queryFault(v1alpha1.ReasonQueryInvalid,
-				"it selects a native histogram; select a counter, such as http_requests_total")
+		if stream == nil {
+			return nil, queryFault(v1alpha1.ReasonQueryInvalid, "the answer holds a series that is none")
+		}
+		if turned(stream) {
+			return nil, queryFault(v1alpha1.ReasonPartial, fmt.Sprintf(
+				"%s has turned from a counter into a native histogram, or back; it is counted once samples of one kind are left",
+				fetch.Printable(stream.Metric.String(), fetch.ShownText)))
 		}
 	}
 	return matrix, nil
@@ -116,7 +120,7 @@ func (s span) count(matrix model.Matrix, seen sightings) float64 {
 // bring an hour's requests with it.
 func (s span) growth(stream *model.SampleStream, seen sightings) float64 {
 	sum, last, known := 0.0, 0.0, false
-	for _, sample := range stream.Values {
+	for _, sample := range points(stream) {
 		value, at := float64(sample.Value), sample.Timestamp.Time()
 		if !counts(value) || at.After(s.to) {
 			continue
@@ -159,10 +163,11 @@ func sightingsOf(matrices []model.Matrix) sightings {
 	for _, matrix := range matrices {
 		for _, stream := range matrix {
 			target, ok := scrapedOf(stream.Metric)
-			if !ok || len(stream.Values) == 0 {
+			values := points(stream)
+			if !ok || len(values) == 0 {
 				continue
 			}
-			first := stream.Values[0].Timestamp
+			first := values[0].Timestamp
 			if known, ok := seen[target]; !ok || first < known {
 				seen[target] = first
 			}
@@ -183,10 +188,11 @@ func ages(arms ...model.Matrix) (newest time.Time, scrape time.Duration) {
 	for _, matrix := range arms {
 		var last time.Time
 		for _, stream := range matrix {
-			if n := len(stream.Values); n > 0 && stream.Values[n-1].Timestamp.Time().After(last) {
-				last = stream.Values[n-1].Timestamp.Time()
+			values := points(stream)
+			if n := len(values); n > 0 && values[n-1].Timestamp.Time().After(last) {
+				last = values[n-1].Timestamp.Time()
 			}
-			scrape = shorter(scrape, stream.Values)
+			scrape = shorter(scrape, values)
 		}
 		if !last.IsZero() && (newest.IsZero() || last.Before(newest)) {
 			newest = last

@@ -161,8 +161,8 @@ func TestCountFaults(t *testing.T) {
 		name, body, field, text string
 	}{
 		{"a number", success("scalar", 1, "").Body, "candidate.total", "no samples"},
-		{"a native histogram", matrix(`[{"metric":{},"histograms":[[1700000000,{"count":"1","sum":"1"}]]}]`), "candidate.total", "native histogram"},
-		{"a series that is none", matrix(`[null]`), "candidate.total", "native histogram"},
+		{"a counter that became a native histogram", matrix(`[{"metric":{},"values":[[1700000000,"1"]],"histograms":[[1700000015,{"count":"1","sum":"1"}]]}]`), "candidate.total", "has turned from a counter"},
+		{"a series that is none", matrix(`[null]`), "candidate.total", "a series that is none"},
 		{"a refusal", `{"status":"error","errorType":"bad_data","error":"parse error"}`, "candidate.total", "parse error"},
 		{"too much", strings.Repeat(" ", fetch.MaxBody+1), "candidate.total", "fewer series"},
 		{"no JSON", "hello", "provider.prometheus.address", "HTTP API"},
