@@ -52,7 +52,9 @@
 // result's comparison, so that the status stays the only memory. A batch in which a version served nothing is over and
 // decides nothing; one that is stale, partial or could not be counted is counted again, together with what came since.
 // The comparison also has the evidence over time, for people; nothing is decided by it. history.go thins it.
-// The ratios of one run share the odds of a false abort. batches.go cuts batches, weigh.go has them weighed, and ratio.go is all that is special to
+// The ratios of one release share the odds of a false abort: budget.go divides them, and lets each run go on from what the
+// ones before have seen of the same metric. Where the spec says that traffic moved, a batch ends, and the next one begins
+// 15 s after it has come to rest: shifts.go. batches.go cuts batches, weigh.go has them weighed, and ratio.go is all that is special to
 // ratios.
 //
 // # More kinds of metrics

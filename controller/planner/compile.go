@@ -73,6 +73,17 @@ const AllReplicas int32 = -2
 // reached. What it had reached stays in its state, so that it never goes back.
 func (s Spec) StepAt(reached int32) int32 { return min(reached, int32(len(s.Steps))-1) }
 
+// WeightsFrom is at how many weights in a row the candidate is from a step on; 0 without such a step.
+func (s Spec) WeightsFrom(first int32) int {
+	weights := 0
+	for i := max(first, 0); int(i) < len(s.Steps); i++ {
+		if weights == 0 || s.Steps[i].Weight != s.Steps[i-1].Weight {
+			weights++
+		}
+	}
+	return weights
+}
+
 // Step is a target share of traffic, the capacity it needs, and the gates before the next step.
 type Step struct {
 	// Weight of the candidate in tenths of a percent, 0 to 1000.

@@ -181,7 +181,7 @@ func TestGatesBeginAgain(t *testing.T) {
 	run := func(round int32, phase v1alpha1.AnalysisPhase) Analysis {
 		return Analysis{Name: fmt.Sprintf("round-%d", round), Gate: StepGate(0), Round: round, Phase: phase, EndedAt: noon()}
 	}
-	begins := StartAnalysis{Gate: StepGate(0), Revision: "v2", Attempt: 2, Round: 1}
+	begins := StartAnalysis{Gate: StepGate(0), Revision: "v2", Attempt: 2, Round: 1, Weight: 250}
 	for name, row := range map[string]struct {
 		snapshot Snapshot
 		want     []Action

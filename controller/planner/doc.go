@@ -37,6 +37,7 @@
 //	stepping.go   steps, gates and the deadline
 //	gates.go      when a gate holds
 //	probe.go      what confirms a share before the gates
+//	shifts.go     what analyses are told of traffic that moves
 //	rollback.go   which revisions come back without steps
 //	ending.go     promotion, retreat, and the stages at rest
 //	traffic.go    which Service points where and what weight the routes have: every write that moves traffic

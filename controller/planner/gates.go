@@ -111,14 +111,17 @@ func (p *pass) startBackground() {
 }
 
 func (p *pass) startAnalysis(gate string) {
-	p.do(StartAnalysis{Gate: gate, Revision: p.state.Candidate, Attempt: p.state.Attempt, Round: p.state.Round})
+	p.do(StartAnalysis{
+		Gate: gate, Revision: p.state.Candidate, Attempt: p.state.Attempt, Round: p.state.Round, Weight: p.share(p.state.Candidate),
+	})
 }
 
 // stopAnalyses ends every analysis that nothing waits for any more.
 func (p *pass) stopAnalyses() {
+	_, gains := p.movement()
 	for _, a := range p.Analyses {
 		if !a.Phase.Ended() && !p.wanted(a) {
-			p.do(StopAnalysis{Name: a.Name})
+			p.tell(StopAnalysis{Name: a.Name}, gains)
 		}
 	}
 }

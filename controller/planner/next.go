@@ -20,6 +20,8 @@ type pass struct {
 	broken bool
 	// refused is the problem of a write that was refused in this very pass; nil when there is none.
 	refused *Problem
+	// rested says that the traffic of the step is in place, and that the data plane has settled.
+	rested bool
 	// contested says that another writer holds the release.
 	contested bool
 }
@@ -56,6 +58,7 @@ func next(s Snapshot, refused *Problem) Plan {
 	p.act()
 	p.remake()
 	p.stopAnalyses()
+	p.tellShifts()
 	p.restart()
 	p.forgetOldRevisions()
 	p.scaleWorkload()

@@ -71,7 +71,8 @@ const (
 )
 
 // Action is one write, or a probe. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
-// SetWeight, DetachStandby, ReleaseRoutes, DeleteStandby, StartAnalysis, StopAnalysis, ProbeShare, RestartPods and ScaleWorkload.
+// SetWeight, DetachStandby, ReleaseRoutes, DeleteStandby, StartAnalysis, StopAnalysis, TellShift, ProbeShare, RestartPods and
+// ScaleWorkload.
 type Action interface {
 	fmt.Stringer
 	action()
@@ -141,6 +142,16 @@ type StartAnalysis struct {
 	Attempt int32
 	// Round tells apart what is measured again.
 	Round int32
+	// Weight is the share of the candidate at which traffic rests, in tenths of a percent.
+	Weight int32
+}
+
+// TellShift tells an AnalysisRun that traffic begins to move, or where it has come to rest.
+type TellShift struct {
+	// Name of the AnalysisRun.
+	Name string
+	// Weight is the share of the candidate in tenths of a percent; WeightUnknown while traffic moves.
+	Weight int32
 }
 
 // StopAnalysis asks an AnalysisRun to end without a verdict.
@@ -181,6 +192,7 @@ func (DeleteStandby) action()  {}
 func (StartAnalysis) action()  {}
 func (StopAnalysis) action()   {}
 func (ProbeShare) action()     {}
+func (TellShift) action()      {}
 func (RestartPods) action()    {}
 
 // String says what the action does.
@@ -235,6 +247,14 @@ func (a StopAnalysis) String() string { return "stop analysis " + a.Name }
 // String says what the action does.
 func (a ProbeShare) String() string {
 	return fmt.Sprintf("probe whether %s answers %s%% of %s", a.Candidate, v1alpha1.FormatWeight(a.Of.Weight), Counted(a.Requests, "request"))
+}
+
+// String says what the action does.
+func (a TellShift) String() string {
+	if a.Weight == WeightUnknown {
+		return fmt.Sprintf("tell analysis %s that traffic moves", a.Name)
+	}
+	return fmt.Sprintf("tell analysis %s that traffic rests at %s", a.Name, percent(a.Weight))
 }
 
 // String says what the action does.

@@ -153,6 +153,11 @@ type Analysis struct {
 	EndedAt time.Time
 	// Message gives the reason.
 	Message string
+	// Compares says that it compares both versions, and so has to know when traffic moves.
+	Compares bool
+	// Told is the share of the candidate at which it was last told that traffic rests, in tenths of a percent;
+	// WeightUnknown when it was told that traffic moves.
+	Told int32
 }
 
 // Probed is the traffic that a probe is about. What was found of another one, or of the same before it was written again, says

@@ -33,6 +33,7 @@ func (p *pass) stepping() {
 		}
 		p.state.GatesAt = p.now()
 	}
+	p.rested = true
 	p.startBackground()
 	if p.gatesHold(step) {
 		p.event(false, v1alpha1.ReasonStepCompleted, fmt.Sprintf("%s is complete: revision %s has %s of the traffic",

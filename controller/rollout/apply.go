@@ -52,6 +52,8 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 		return r.stopAnalysis(ctx, w, a)
 	case planner.ProbeShare:
 		return r.probeShare(ctx, w, a)
+	case planner.TellShift:
+		return r.tellShift(ctx, w, a)
 	case planner.RestartPods:
 		return r.restartPods(ctx, w, a)
 	}

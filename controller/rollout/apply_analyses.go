@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/planner"
 	"github.com/sluice-dev/sluice/controller/revision"
@@ -33,6 +35,9 @@ func (r *Reconciler) startAnalysis(ctx context.Context, w *world, a planner.Star
 	if problem != nil {
 		return &refused{problem: *problem}
 	}
+	if err := r.endow(ctx, w, a, &spec); err != nil {
+		return err
+	}
 	run := &v1alpha1.AnalysisRun{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: w.rollout.Namespace,
@@ -51,6 +56,62 @@ func (r *Reconciler) startAnalysis(ctx context.Context, w *world, a planner.Star
 		return r.existingRun(ctx, w, run.Name)
 	}
 	return err
+}
+
+// endow gives a run what it shares with the others of its release: its part of the odds of a false abort, what they have
+// seen, and where traffic rests. Gates that cannot be resolved are told of as problems, and have no part.
+func (r *Reconciler) endow(ctx context.Context, w *world, a planner.StartAnalysis, spec *v1alpha1.AnalysisRunSpec) error {
+	if !analysis.Compares(*spec) {
+		return nil
+	}
+	release := analysis.Release{Weights: w.snapshot.Spec.WeightsFrom(w.snapshot.Spec.Background)}
+	for _, g := range gates(&w.rollout.Spec) {
+		planned, problem, err := r.resolve(ctx, w, g, a.Revision)
+		if err != nil {
+			return err
+		}
+		if problem == nil {
+			release.Planned = append(release.Planned, planned)
+		}
+	}
+	for _, run := range w.runs {
+		if slices.ContainsFunc(w.snapshot.Analyses, func(current planner.Analysis) bool { return current.Name == run.Name }) {
+			release.Earlier = append(release.Earlier, run)
+		}
+	}
+	release.Endow(spec)
+	spec.Shifts = []v1alpha1.TrafficShift{shiftTo(w.snapshot.Now, a.Weight)}
+	return nil
+}
+
+// mostShifts is how many shifts an AnalysisRun holds. The last place is kept for traffic that moves: what cannot be told any
+// more is counted by nobody.
+const mostShifts = 128
+
+// shiftTo is a shift to a weight in tenths of a percent, or to none while traffic moves.
+func shiftTo(at time.Time, weight int32) v1alpha1.TrafficShift {
+	shift := v1alpha1.TrafficShift{At: metav1.NewMicroTime(at)}
+	if weight != planner.WeightUnknown {
+		shift.Weight = v1alpha1.FormatWeight(weight)
+	}
+	return shift
+}
+
+// tellShift adds a shift to an AnalysisRun. A shift belongs after the last one also when the clock was put back.
+func (r *Reconciler) tellShift(ctx context.Context, w *world, a planner.TellShift) error {
+	i := slices.IndexFunc(w.runs, func(run v1alpha1.AnalysisRun) bool { return run.Name == a.Name })
+	if i < 0 {
+		return nil
+	}
+	shifts := slices.Clone(w.runs[i].Spec.Shifts)
+	if len(shifts) >= mostShifts || len(shifts) == mostShifts-1 && a.Weight != planner.WeightUnknown {
+		return nil
+	}
+	shift := shiftTo(w.snapshot.Now, a.Weight)
+	if n := len(shifts); n > 0 && !shift.At.After(shifts[n-1].At.Time) {
+		shift.At = metav1.NewMicroTime(shifts[n-1].At.Add(time.Microsecond))
+	}
+	return r.patch(ctx, &w.runs[i], map[string]any{"spec": map[string]any{"shifts": append(shifts, shift)}})
 }
 
 // existingRun finds out whose the AnalysisRun is that has the name of ours. That of a Rollout of the same name that was

@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/analysis"
@@ -70,7 +71,7 @@ func (r *Reconciler) observeAnalyses(ctx context.Context, w *world) error {
 		if current {
 			w.snapshot.Analyses = append(w.snapshot.Analyses, planner.Analysis{
 				Name: run.Name, Gate: run.Spec.Gate, Round: round, Phase: run.Status.Phase, EndedAt: run.Status.CompletedAt.Time,
-				Message: run.Status.Message,
+				Message: run.Status.Message, Compares: analysis.Compares(run.Spec), Told: toldOf(run.Spec.Shifts),
 			})
 		}
 	}
@@ -78,6 +79,19 @@ func (r *Reconciler) observeAnalyses(ctx context.Context, w *world) error {
 		return cmp.Or(cmp.Compare(a.Gate, b.Gate), cmp.Compare(a.Round, b.Round))
 	})
 	return r.tryGates(ctx, w)
+}
+
+// toldOf is the share of the candidate at which an AnalysisRun was last told that traffic rests. One that was told of nothing,
+// by a version that did not, is taken to have been told that traffic moves, so that it hears where it rests.
+func toldOf(shifts []v1alpha1.TrafficShift) int32 {
+	if len(shifts) == 0 {
+		return planner.WeightUnknown
+	}
+	weight, err := v1alpha1.ParseWeight(intstr.FromString(shifts[len(shifts)-1].Weight))
+	if err != nil {
+		return planner.WeightUnknown
+	}
+	return weight
 }
 
 // tryGates resolves the analysis of each gate as if it began now, so that what is wrong with one is told when the spec

@@ -50,6 +50,12 @@ func (w *World) applyToAnalyses(a planner.Action) {
 		w.start(a)
 	case planner.StopAnalysis:
 		w.stop(a.Name)
+	case planner.TellShift:
+		for i := range w.Analyses {
+			if w.Analyses[i].Name == a.Name {
+				w.Analyses[i].Told = a.Weight
+			}
+		}
 	}
 }
 

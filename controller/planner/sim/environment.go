@@ -110,6 +110,7 @@ func (w *World) start(a planner.StartAnalysis) {
 	}
 	w.Analyses = append(w.Analyses, planner.Analysis{
 		Name: fmt.Sprintf("%s-%d-%s", a.Revision, a.Attempt, a.Gate), Gate: a.Gate, Phase: v1alpha1.AnalysisRunning,
+		Compares: w.Spec.Mode == planner.Routed, Told: a.Weight,
 	})
 }
 

@@ -168,7 +168,7 @@ func explore(t *testing.T, w World) {
 	}
 }
 
-const mostWorlds = 200_000
+const mostWorlds = 260_000
 
 func TestEveryWorldIsSafeAndComesToRest(t *testing.T) {
 	for name, w := range scenarios() {
@@ -228,6 +228,9 @@ func faultsInTraffic() map[string]fault {
 				p.Actions = append([]planner.Action{planner.SetWeight{Tenths: 500}}, p.Actions...)
 			}
 		}), "NO-EMPTY"},
+		"a gain that nobody is told of": {"canary by route, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
+			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool { _, is := a.(planner.TellShift); return is })
+		}), "TOLD"},
 		"weight before gateways know the pods": {"canary by route, failing", tamper(hasty), "HEARD"},
 		"an abort that scales first": {"canary by route, aborted", tamper(func(s planner.Snapshot, p *planner.Plan) {
 			if p.State.Stage == v1alpha1.StageRetreating {

@@ -38,8 +38,23 @@ func writeInvariants() []invariant {
 		{"ONE-RS", "There is at most one ReplicaSet for a revision.", oneRS},
 		{"BUDGET", "Behind one Service, pods stay within replicas + surge and replicas − unavailable.", budget},
 		{"WIDENED", "The active Service selects every pod only when those that should have no traffic are gone.", widened},
+		{"TOLD", "The weight of a candidate rises only when what compares it has been told that traffic moves.", told},
 		{"DELETE-SAFE", "A ReplicaSet is deleted only without pods, unselected, and neither stable nor candidate.", deleteSafe},
 	}
+}
+
+// told looks at gains by weight. A Service that is pointed elsewhere is told of after: its traffic may be lost meanwhile.
+func told(before, after *World, a planner.Action) string {
+	candidate := Index(before.State.Candidate)
+	if _, ok := a.(planner.SetWeight); !ok || candidate < 0 || before.Spec.Mode != planner.Routed || after.shareOf(candidate) <= before.shareOf(candidate) {
+		return ""
+	}
+	for _, a := range before.Analyses {
+		if a.Phase == v1alpha1.AnalysisRunning && a.Told != planner.WeightUnknown {
+			return fmt.Sprintf("%s was told that traffic rests at %d, and it goes to %d", a.Name, a.Told, after.shareOf(candidate))
+		}
+	}
+	return ""
 }
 
 func sum(_, after *World, _ planner.Action) string {

@@ -191,7 +191,7 @@ func (w *World) key() string {
 	}
 	for _, a := range w.Analyses {
 		k.words(a.Gate, string(a.Phase))
-		k.flags(a.EndedAt.After(w.State.PromotedAt.Time))
+		k.flags(a.EndedAt.After(w.State.PromotedAt.Time), a.Told == planner.WeightUnknown)
 	}
 	b := w.Budget
 	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Respecs, b.Deletions, b.Ends} {
