@@ -37,7 +37,7 @@ func (r Release) Endow(spec *v1alpha1.AnalysisRunSpec) {
 	if len(own) == 0 {
 		return
 	}
-	parts := r.parts(own)
+	parts := r.parts(deciding(*spec))
 	sum := 0.0
 	for _, thread := range own {
 		sum += parts[thread]
@@ -45,7 +45,9 @@ func (r Release) Endow(spec *v1alpha1.AnalysisRunSpec) {
 			spec.Carried = append(spec.Carried, carried)
 		}
 	}
-	spec.ErrorBudget = asPercent(sum)
+	if sum > 0 {
+		spec.ErrorBudget = asPercent(sum)
+	}
 	spec.PlannedSteps = r.steps(*spec)
 }
 
@@ -53,7 +55,7 @@ func (r Release) Endow(spec *v1alpha1.AnalysisRunSpec) {
 func (r Release) parts(own []thread) map[thread]float64 {
 	parts, left := map[thread]float64{}, judge.Defaults().FalseAbort
 	for _, run := range r.Earlier {
-		for _, thread := range threads(run.Spec) {
+		for _, thread := range deciding(run.Spec) {
 			if _, known := parts[thread]; !known {
 				parts[thread] = falseAbort(run.Spec)
 				left -= parts[thread]
@@ -62,7 +64,7 @@ func (r Release) parts(own []thread) map[thread]float64 {
 	}
 	var coming []thread
 	for _, spec := range r.Planned {
-		coming = append(coming, threads(spec)...)
+		coming = append(coming, deciding(spec)...)
 	}
 	coming = slices.DeleteFunc(append(coming, own...), func(t thread) bool { _, known := parts[t]; return known })
 	slices.SortFunc(coming, func(a, b thread) int { return strings.Compare(a.text(), b.text()) })
@@ -140,6 +142,12 @@ func threads(spec v1alpha1.AnalysisRunSpec) []thread {
 		}
 	}
 	return all
+}
+
+// deciding are those threads of a run that may fail it: metrics that are tried out need no part of the odds.
+func deciding(spec v1alpha1.AnalysisRunSpec) []thread {
+	spec.Metrics = slices.DeleteFunc(slices.Clone(spec.Metrics), func(m v1alpha1.Metric) bool { return m.IsDryRun() })
+	return threads(spec)
 }
 
 // testOf is all of a metric that its test depends on. How often and how long it is measured makes no other test of it.

@@ -1,10 +1,12 @@
 package analysis
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/ptr"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -71,6 +73,10 @@ func TestEndow(t *testing.T) {
 			Release{Planned: more, Earlier: []v1alpha1.AnalysisRun{had(withBudget(first, "0.6%"), v1alpha1.AnalysisPassed)}},
 			"1%", 1, "web-step-1",
 		},
+		"what is tried out needs no part": {
+			steps[0], Release{Planned: append(steps[:1:1], triedOut(gateRun(GateBackground, "errors")))}, "1%", 1, "",
+		},
+		"and has none": {triedOut(steps[0]), Release{Planned: steps}, "", 3, ""},
 		"nothing that is weighed": {
 			v1alpha1.AnalysisRunSpec{Gate: "step-1", Metrics: []v1alpha1.Metric{{Name: "limit", SuccessCondition: "result < 1"}}},
 			Release{Planned: steps},
@@ -93,6 +99,15 @@ func TestEndow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// triedOut makes all metrics of a run such that decide nothing.
+func triedOut(spec v1alpha1.AnalysisRunSpec) v1alpha1.AnalysisRunSpec {
+	spec.Metrics = slices.Clone(spec.Metrics)
+	for i := range spec.Metrics {
+		spec.Metrics[i].DryRun = ptr.To(true)
+	}
+	return spec
 }
 
 func withBudget(spec v1alpha1.AnalysisRunSpec, budget string) v1alpha1.AnalysisRunSpec {
