@@ -178,6 +178,8 @@ func TestGuard(t *testing.T) {
 		{"[::ffff:169.254.169.254]:80", false},
 		{"[fe80::1%eth0]:80", false},
 		{"[fd00:ec2::254]:80", false},
+		{"100.100.100.200:80", false},
+		{"[64:ff9b::a9fe:a9fe]:80", false},
 		{"10.96.0.1:443", false},
 		{"[::ffff:10.96.0.1]:443", false},
 		{"web.example.com:80", false},

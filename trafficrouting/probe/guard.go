@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+
+	"github.com/sluice-dev/sluice/analysis/providers/fetch"
 )
 
 var errForbidden = errors.New("the address may not be asked")
@@ -24,13 +26,9 @@ func (g Guard) check(target netip.AddrPort) error {
 	ip := target.Addr().Unmap().WithZone("")
 	switch {
 	case ip.IsLoopback() && g.Loopback:
-	case ip.IsLoopback(), ip.IsUnspecified(), ip.IsMulticast():
-		return fmt.Errorf("%w: %s is an address of this machine, or of many", errForbidden, ip)
-	case ip.IsLinkLocalUnicast(), ip == netip.MustParseAddr("fd00:ec2::254"):
-		// Clouds tell a machine its credentials at 169.254.169.254, and Amazon at the other one too.
-		return fmt.Errorf("%w: %s is of the link, or of a metadata service", errForbidden, ip)
-	}
-	if slices.Contains(g.Forbidden, netip.AddrPortFrom(ip, target.Port())) {
+	case fetch.Local(ip):
+		return fmt.Errorf("%w: %s is of this machine, of its link, or of a metadata service", errForbidden, ip)
+	case slices.Contains(g.Forbidden, netip.AddrPortFrom(ip, target.Port())):
 		return fmt.Errorf("%w: %s is the API server", errForbidden, target)
 	}
 	return nil

@@ -77,7 +77,7 @@ func (g *Guard) check(name string, target netip.AddrPort) error {
 	ip := bare(target.Addr())
 	switch {
 	case g.anywhere:
-	case !g.rules.AllowLocal && isLocal(ip):
+	case !g.rules.AllowLocal && Local(ip):
 		return &Refusal{"leads to the loopback or a link-local network, or to where a cloud keeps the credentials of its " +
 			"machines; name a server in the cluster, or one that everybody can reach"}
 	case g.refuses(ip, target.Port()):
@@ -116,10 +116,11 @@ func (g *Guard) lists(name string, ip netip.Addr) bool {
 	return false
 }
 
-// isLocal says that an address means the machine itself, or a service that it alone may ask, as far as that can be told
+// Local says that an address means the machine itself, or a service that it alone may ask, as far as that can be told
 // from the address.
-func isLocal(ip netip.Addr) bool {
-	if v4, ok := within(ip); ok && isLocal(v4) {
+func Local(ip netip.Addr) bool {
+	ip = bare(ip)
+	if v4, ok := within(ip); ok && Local(v4) {
 		return true
 	}
 	return ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() ||
