@@ -46,7 +46,8 @@ type TrafficProbe struct {
 	// +listMapKey=name
 	Headers []ProbeHeader `json:"headers,omitempty"`
 
-	// Requests is how many are sent, 20 to 2000. Defaults to 200, or as many more as it takes to tell the weight from none.
+	// Requests is how many are sent, 20 to 2000. Defaults to 200, or as many more as it takes to tell the weight from none
+	// and from that of the step before.
 	// +optional
 	// +kubebuilder:validation:Minimum=20
 	// +kubebuilder:validation:Maximum=2000
@@ -80,19 +81,29 @@ type ProbeHeader struct {
 	Value string `json:"value"`
 }
 
-// probeOdds is how seldom a probe whose number of requests is not given takes its weight for none of the traffic, or for all.
-const probeOdds = 0.0005
+const (
+	// probeOdds is how seldom a probe whose number of requests is not given takes its weight for none of the traffic, or for all.
+	probeOdds = 0.0005
+	// probeDeviations are the standard deviations of a normal distribution beyond which probeOdds lie on one side.
+	probeDeviations = 3.29
+)
 
-// RequestsFor is how many requests a probe of a weight, in tenths of a percent, sends: what the spec says, or DefaultProbeRequests,
-// or more, up to MaxProbeRequests, where so few could not tell the weight from none of the traffic, or from all of it. Those are
-// the n for which (1-w)^n is less than the odds.
-func (p *TrafficProbe) RequestsFor(weight int32) int32 {
+// RequestsFor is how many requests a probe of a weight sends, after another one, both in tenths of a percent: what the spec says, or
+// DefaultProbeRequests, or more, up to MaxProbeRequests, where so few could not tell the weight from the one before, by which a
+// gateway still serves that has not heard. To tell it from none or all takes the n for which (1-w)^n is less than the odds; to
+// tell it from another takes as many as put the deviations of both shares, √(w(1-w)/n), side by side between them.
+func (p *TrafficProbe) RequestsFor(before, weight int32) int32 {
 	if p.Requests > 0 {
 		return p.Requests
 	}
 	least := 0.0
 	if smaller := float64(min(weight, MaxWeight-weight)) / float64(MaxWeight); smaller > 0 {
 		least = math.Floor(math.Log(probeOdds)/math.Log1p(-smaller)) + 1
+	}
+	if before > 0 && before < MaxWeight && before != weight {
+		from, to := float64(before)/float64(MaxWeight), float64(weight)/float64(MaxWeight)
+		apart := probeDeviations * (math.Sqrt(from*(1-from)) + math.Sqrt(to*(1-to))) / (to - from)
+		least = max(least, math.Ceil(apart*apart))
 	}
 	return int32(min(max(least, DefaultProbeRequests), MaxProbeRequests))
 }

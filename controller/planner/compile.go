@@ -194,8 +194,10 @@ func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
 	out.Surge, out.Unavailable = surge, min(unavailable, out.Replicas)
 	out, err = compileStrategy(out, spec)
 	if err == nil && out.Mode == Routed && spec.Traffic.Probe != nil {
+		before := int32(0)
 		for i := range out.Steps {
-			out.Steps[i].Probe = spec.Traffic.Probe.RequestsFor(out.Steps[i].Weight)
+			out.Steps[i].Probe = spec.Traffic.Probe.RequestsFor(before, out.Steps[i].Weight)
+			before = out.Steps[i].Weight
 		}
 	}
 	return out, err

@@ -169,6 +169,9 @@ func TestAnswersNameTheVersionAndMarkErrors(t *testing.T) {
 		if got := answer.Header().Get(HeaderVersion); got != "v3" {
 			t.Errorf("version %q, want v3", got)
 		}
+		if got := answer.Header().Get(HeaderPod); got != "web-1" {
+			t.Errorf("pod %q, want web-1", got)
+		}
 		if got, want := answer.Body.String(), "version v3, pod web-1\n"; got != want {
 			t.Errorf("body %q, want %q", got, want)
 		}

@@ -19,6 +19,8 @@ import (
 const (
 	// HeaderVersion holds the version that answered.
 	HeaderVersion = "X-Version"
+	// HeaderPod holds the name of the pod that answered, by which a probe of traffic tells its revision.
+	HeaderPod = "X-Pod"
 	// HeaderAppError marks an error that the app was told to answer.
 	HeaderAppError = "X-App-Error"
 )
@@ -117,6 +119,7 @@ func (a *App) answerAfter(w http.ResponseWriter, r *http.Request, held time.Dura
 		return
 	}
 	w.Header().Set(HeaderVersion, a.config.Version)
+	w.Header().Set(HeaderPod, a.config.Pod)
 	if a.draining.Load() {
 		// A caller that keeps its connection would be cut off when the drain ends.
 		w.Header().Set("Connection", "close")

@@ -13,7 +13,7 @@
 //
 // # The proof
 //
-//	truth.go, invariants*.go       the 33 invariants, checked after every write, against the API server
+//	truth.go, invariants*.go       the 34 invariants, checked after every write, against the API server
 //	story.go, stories.go           what people do, and when
 //	fault.go                       crashes, stale reads, lost events, second leaders, clocks that jump
 //	explore.go                     every story with every fault at every write

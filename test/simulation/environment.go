@@ -63,6 +63,10 @@ type environment struct {
 	refusals map[string]string
 	// programmed is the share of the standby Service, in tenths of a percent, that the gateway serves by, for each route.
 	programmed map[types.NamespacedName]int32
+	// slow is how much longer the gateway takes to serve by a greater share below all of the traffic than it takes to report it,
+	// and late when it will, for each route.
+	slow time.Duration
+	late map[types.NamespacedName]lateShare
 	// matching are the routes by which the gateway sends requests to the standby Service whatever the weight.
 	matching map[types.NamespacedName]bool
 	// heard are the endpoints that the gateway knows of each Service, by name of the pod.
@@ -95,7 +99,7 @@ type task struct {
 func newEnvironment(w *World) *environment {
 	e := &environment{
 		world: w, startup: map[string]time.Duration{}, verdicts: map[string]Verdict{}, refusals: map[string]string{},
-		programmed: map[types.NamespacedName]int32{}, matching: map[types.NamespacedName]bool{}, heard: map[types.NamespacedName][]string{},
+		programmed: map[types.NamespacedName]int32{}, late: map[types.NamespacedName]lateShare{}, matching: map[types.NamespacedName]bool{}, heard: map[types.NamespacedName][]string{},
 	}
 	e.actors = []*actor{
 		{name: "garbage-collector", delay: garbageAfter, concerns: abandoned, act: e.collect},

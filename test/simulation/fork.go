@@ -46,6 +46,7 @@ func (e *environment) fork(w *World) *environment {
 	}
 	out.startup, out.verdicts, out.refusals = maps.Clone(e.startup), maps.Clone(e.verdicts), maps.Clone(e.refusals)
 	out.ruled, out.ruling = e.ruled, e.ruling
+	out.slow, out.late = e.slow, maps.Clone(e.late)
 	out.programmed, out.matching, out.heard = maps.Clone(e.programmed), maps.Clone(e.matching), maps.Clone(e.heard)
 	return out
 }

@@ -23,7 +23,7 @@ type Invariant struct {
 	rest  func(*World, *subject, *truth) string
 }
 
-// Invariants are the thirty of the specification, and three about what is laid over weights.
+// Invariants are the thirty of the specification, three about what is laid over weights, and one about probes.
 func Invariants() []Invariant {
 	return slices.Concat(trafficInvariants(), overlayInvariants(), releaseInvariants(), setInvariants(), controlInvariants())
 }
@@ -99,6 +99,11 @@ func releaseInvariants() []Invariant {
 			Name: "GATE", write: gate,
 			Sentence: "the next step begins, and its weight is written, only when every analysis of the step before it has passed or a " +
 				"person has let it go on",
+		},
+		{
+			Name: "PROBE", write: probed,
+			Sentence: "where the spec asks for a probe, the gates of a step begin, and a step without gates is left, only while the gateway " +
+				"serves by the weight of the step, or when a person has let it go on",
 		},
 		{
 			Name: "PAUSE", write: pause, time: pauseEnds,

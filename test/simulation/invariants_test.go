@@ -115,6 +115,7 @@ func foreign() *appsv1.ReplicaSet {
 func bites() map[string]bite {
 	out := trafficBites()
 	maps.Copy(out, overlayBites())
+	maps.Copy(out, probeBites())
 	maps.Copy(out, abortBites())
 	maps.Copy(out, releaseBites())
 	maps.Copy(out, setBites())
@@ -500,8 +501,8 @@ func TestEveryInvariantBites(t *testing.T) {
 
 func TestInvariantsAreAllThere(t *testing.T) {
 	all := Invariants()
-	if len(all) != 33 {
-		t.Errorf("%d invariants, want 33", len(all))
+	if len(all) != 34 {
+		t.Errorf("%d invariants, want 34", len(all))
 	}
 	seen := map[string]bool{}
 	for _, i := range all {

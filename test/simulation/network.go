@@ -156,6 +156,9 @@ func (e *environment) program(i item) time.Duration {
 		if err != nil {
 			continue
 		}
+		if wait := e.lateFor(i.key, weight); wait > 0 {
+			return wait
+		}
 		e.programmed[i.key] = weight
 		e.matching[i.key] = tracesOf(route, rollout.Spec.Services.StandbyName()).rules > 0
 	}

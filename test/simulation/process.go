@@ -116,8 +116,9 @@ func (w *World) start(name string, skew time.Duration) *Process {
 		Cache: cache, Live: out, Client: out, Recorder: &recorder{world: w, process: p}, Clock: processClock{p}, Settle: Settle,
 		Conditions: w.kit.conditions, Next: w.decide,
 		Routers: func(reader client.Reader, writer client.Writer) trafficrouting.Routers {
-			return trafficrouting.Routers{GatewayAPI: gatewayapi.New(reader, writer, builder.RouteMapper())}
+			return trafficrouting.Routers{GatewayAPI: open{gatewayapi.New(reader, writer, builder.RouteMapper())}}
 		},
+		Probe: p.probe, Wake: func(key types.NamespacedName) { p.wake(key, 0) },
 	})
 	p.wakeAll()
 	w.processes = append(w.processes, p)

@@ -168,7 +168,7 @@ func routedStories() []Story {
 				settled(),
 			},
 		},
-		contestedMatch(), keptClients(),
+		contestedMatch(), keptClients(), probedStory(),
 		{
 			Name: "a canary makes its route, whose template changes at a step", Objects: with(templated(), builder.Service(Namespace, "web", "web")),
 			Sparse: true,

@@ -94,10 +94,11 @@ func between(from, to, n int, p float64) float64 {
 	return sum
 }
 
-// TestRequestsTell holds that a probe whose number of requests is not given tells its weight from no traffic and from all of it.
+// TestRequestsTell holds that a probe whose number of requests is not given tells its weight from no traffic, from all of it, and
+// from the weight before, by which a gateway serves that has not heard of another one.
 func TestRequestsTell(t *testing.T) {
 	for tenths := int32(4); tenths <= 996; tenths++ {
-		n := int((&v1alpha1.TrafficProbe{}).RequestsFor(tenths))
+		n := int((&v1alpha1.TrafficProbe{}).RequestsFor(0, tenths))
 		if none := Decide(tenths, n, Count{Stable: n}); none.Confirmed {
 			t.Errorf("weight %d with %d requests: none is confirmed", tenths, n)
 		}
@@ -105,17 +106,39 @@ func TestRequestsTell(t *testing.T) {
 			t.Errorf("weight %d with %d requests: all is confirmed", tenths, n)
 		}
 	}
+	for before := int32(10); before < 1000; before += 10 {
+		for weight := before + 70; weight <= 1000; weight += 10 { // nearer ones are not told by 2000 requests
+			n := int((&v1alpha1.TrafficProbe{}).RequestsFor(before, weight))
+			still := n * int(before) / 1000
+			if got := Decide(weight, n, Count{Candidate: still, Stable: n - still}); got.Confirmed {
+				t.Errorf("weight %d after %d: %s is confirmed", weight, before, got.Message)
+			}
+		}
+	}
 }
 
 func TestRequests(t *testing.T) {
 	for _, test := range []struct {
-		given, weight, want int32
+		given, before, weight, want int32
 	}{
-		{0, 0, 200}, {0, 1000, 200}, {0, 100, 200}, {0, 500, 200}, {0, 10, 757}, {0, 990, 757}, {0, 1, 2000}, {20, 10, 20}, {2000, 500, 2000},
+		{0, 0, 0, 200},
+		{0, 0, 1000, 200},
+		{0, 0, 100, 200},
+		{0, 10, 200, 200},
+		{0, 200, 300, 798},
+		{0, 200, 200, 200},
+		{0, 500, 510, 2000},
+		{0, 500, 1000, 200},
+		{0, 1000, 500, 200},
+		{0, 0, 10, 757},
+		{0, 0, 990, 757},
+		{0, 0, 1, 2000},
+		{20, 0, 10, 20},
+		{2000, 200, 500, 2000},
 	} {
 		probe := v1alpha1.TrafficProbe{Requests: test.given}
-		if got := probe.RequestsFor(test.weight); got != test.want {
-			t.Errorf("%d requests given, weight %d: %d, want %d", test.given, test.weight, got, test.want)
+		if got := probe.RequestsFor(test.before, test.weight); got != test.want {
+			t.Errorf("%d requests given, weight %d after %d: %d, want %d", test.given, test.weight, test.before, got, test.want)
 		}
 	}
 }
