@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,9 +18,10 @@ const (
 	probeFirst = 5 * time.Second
 	// probeLast is the longest such time: a gateway that was mended is found so within it.
 	probeLast = 5 * time.Minute
-	// probeLimit is how many in a row do not confirm the share until somebody had better look: by then a gateway that was only
-	// slow has had a quarter of a minute on top of its settle time.
-	probeLimit = 3
+	// probePatience is how long on top of its settle time a gateway may be slow until somebody had better look.
+	probePatience = 30 * time.Second
+	// probeNews is how long what a probe has found is new: the pass that tells of it comes at once, and may come again.
+	probeNews = time.Second
 )
 
 // probed says whether the share of the candidate is confirmed, as far as the step asks for that, and otherwise sees to it that it is
@@ -40,7 +42,7 @@ func (p *pass) probed(step Step) bool {
 	switch {
 	case last == nil || !last.Of.Same(of):
 		p.probe(of, step)
-		p.confirming(step)
+		p.unconfirmed(Probe{}, step)
 	case last.Confirmed:
 		p.event(false, v1alpha1.ReasonShareConfirmed, fmt.Sprintf("%s: probe: %s", p.position(), last.Message))
 		return true
@@ -58,20 +60,24 @@ func (p *pass) probe(of Probed, step Step) {
 	p.do(ProbeShare{Of: of, Candidate: p.state.Candidate, Stable: p.state.Stable, Requests: step.Probe})
 }
 
-// confirming says that nothing is known yet.
-func (p *pass) confirming(step Step) {
-	p.why(v1alpha1.ReasonConfirmingShare, "%s: weight %s is in place; a probe of %s is to confirm it", p.position(),
-		percent(step.Weight), Counted(step.Probe, "request"))
-}
-
-// unconfirmed says what was found instead of the share. At first the gateway may only be slow.
+// unconfirmed says what was found instead of the share. What has been told stays until something new is found: a controller that
+// has just started knows nothing of it, and two at once would else contradict each other for ever.
 func (p *pass) unconfirmed(last Probe, step Step) {
-	if last.Failed == 0 {
-		p.confirming(step)
+	about := p.position() + ": probe: "
+	told := p.LastReason == v1alpha1.ReasonShareNotConfirmed && strings.HasPrefix(p.LastMessage, about)
+	isNew := last.Failed > 0 && p.Now.Before(last.EndedAt.Add(probeNews))
+	switch {
+	case told && !isNew:
+		p.why(v1alpha1.ReasonShareNotConfirmed, "%s", p.LastMessage)
+	case last.Failed > 0:
+		p.why(v1alpha1.ReasonShareNotConfirmed, "%s%s; it is tried again, or let a person promote the step", about, last.Message)
+	default:
+		p.why(v1alpha1.ReasonConfirmingShare, "%s: weight %s is in place; a probe of %s is to confirm it", p.position(),
+			percent(step.Weight), Counted(step.Probe, "request"))
 		return
 	}
-	p.why(v1alpha1.ReasonShareNotConfirmed, "%s: probe: %s; it is tried again, or let a person promote the step", p.position(), last.Message)
-	p.plan.Stalled = p.plan.Stalled || last.Failed >= probeLimit
+	patient := !p.due(p.state.ShiftedAt, p.Spec.Settle+probePatience)
+	p.plan.Stalled = p.plan.Stalled || !patient
 }
 
 // probePause is how long after so many probes in a row that have not confirmed the share the next one is sent.

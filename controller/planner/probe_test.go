@@ -78,7 +78,16 @@ func TestGatesWaitForAProbe(t *testing.T) {
 	})
 }
 
+// tells is a snapshot of a Rollout that has told people of a share that is not confirmed.
+func tells(message string, change func(*Snapshot)) func(*Snapshot) {
+	return func(s *Snapshot) {
+		s.LastReason, s.LastMessage = v1alpha1.ReasonShareNotConfirmed, message
+		change(s)
+	}
+}
+
 func TestWhatIsSaidOfAProbe(t *testing.T) {
+	const told = "step 1/2: probe: 9 of 200 answers; it is tried again, or let a person promote the step"
 	for name, row := range map[string]struct {
 		probe                   func(*Snapshot)
 		reason, message, events string
@@ -97,14 +106,32 @@ func TestWhatIsSaidOfAProbe(t *testing.T) {
 			probeOf(func(p *Probe) { p.Failed, p.Running = 1, true }), v1alpha1.ReasonShareNotConfirmed,
 			"step 1/2: probe: 31 of 200 answers; it is tried again, or let a person promote the step", "ShareNotConfirmed", false,
 		},
-		"for the third time": {
-			probeOf(func(p *Probe) { p.Failed = 3 }), v1alpha1.ReasonShareNotConfirmed,
+		"for long": {
+			func(s *Snapshot) {
+				s.State.ShiftedAt = metav1.NewMicroTime(noon().Add(-32 * time.Second))
+				probeOf(func(p *Probe) { p.Failed = 1 })(s)
+			}, v1alpha1.ReasonShareNotConfirmed,
 			"step 1/2: probe: 31 of 200 answers; it is tried again, or let a person promote the step", "ShareNotConfirmed", true,
+		},
+		"told by who led before": {tells(told, func(*Snapshot) {}), v1alpha1.ReasonShareNotConfirmed, told, "", false},
+		"told by who leads too": {
+			tells(told, probeOf(func(p *Probe) { p.Failed, p.EndedAt = 1, noon().Add(-time.Second) })), v1alpha1.ReasonShareNotConfirmed, told, "", false,
+		},
+		"found since": {
+			tells(told, probeOf(func(p *Probe) { p.Failed = 1 })), v1alpha1.ReasonShareNotConfirmed,
+			"step 1/2: probe: 31 of 200 answers; it is tried again, or let a person promote the step", "", false,
+		},
+		"told of another step": {
+			tells(strings.Replace(told, "1/2", "2/2", 1), func(*Snapshot) {}), v1alpha1.ReasonConfirmingShare,
+			"step 1/2: weight 25% is in place; a probe of 200 requests is to confirm it", "", false,
 		},
 		"confirmed": {probeOf(func(p *Probe) { p.Confirmed = true }), v1alpha1.ReasonWaitingForAnalysis, "step 1/2: analysis step-1 begins", "ShareConfirmed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			plan := Next(unprobed(row.probe))
+			plan := Next(unprobed(func(s *Snapshot) {
+				s.State.ShiftedAt = metav1.NewMicroTime(noon().Add(-10 * time.Second))
+				row.probe(s)
+			}))
 			if plan.Why.Reason != row.reason || plan.Why.Message != row.message || plan.Stalled != row.stalled {
 				t.Errorf("says %s, stalled %t: %q; want %s, %t: %q", plan.Why.Reason, plan.Stalled, plan.Why.Message, row.reason, row.stalled, row.message)
 			}

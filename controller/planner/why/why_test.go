@@ -148,7 +148,7 @@ func looks() map[string]Look {
 	add("settling", stage(stepping), says(progressing, v1alpha1.ReasonSettling, "step 1/2: weight 20% is in place; gateways are given 2s"))
 	add("confirming", stage(stepping), says(progressing, v1alpha1.ReasonConfirmingShare, "step 1/2: weight 20% is in place; a probe of 200 requests is to confirm it"))
 	add("not confirmed", stage(stepping), says(progressing, v1alpha1.ReasonShareNotConfirmed, "step 1/2: probe: 3 of 200 answers came from the candidate, and 20% is 22 to 59; it is tried again, or let a person promote the step"))
-	add("not confirmed for the third time", stage(stepping), says(degraded, v1alpha1.ReasonShareNotConfirmed, "step 1/2: probe: 3 of 200 answers came from the candidate, and 20% is 22 to 59; it is tried again, or let a person promote the step"))
+	add("not confirmed for long", stage(stepping), says(degraded, v1alpha1.ReasonShareNotConfirmed, "step 1/2: probe: 3 of 200 answers came from the candidate, and 20% is 22 to 59; it is tried again, or let a person promote the step"))
 	add("pause", stage(stepping, gates(time.Minute)), says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
 	measured("pause and analysis", stage(stepping, gates(time.Minute)), measuring(v1alpha1.AnalysisRunning), background, says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
 	add("pause that is no more", stage(stepping, gates(time.Minute), second), says(paused, v1alpha1.ReasonWaitingForPause, "step 1/2: revision v2 is paused for 5m0s, until 2026-08-20T12:04:00Z"))
