@@ -33,14 +33,16 @@ const GateBackground = "background"
 
 // Limits of the API on what Resolve puts together.
 const (
-	maxMetrics   = 64
-	maxArgs      = 64
-	maxQuery     = 8192
-	maxCondition = 1024
-	maxAddress   = 512
-	maxURL       = 2048
-	maxHeader    = 1024
-	maxSelector  = 2048
+	maxMetrics    = 64
+	maxArgs       = 64
+	maxQuery      = 8192
+	maxCondition  = 1024
+	maxAddress    = 512
+	maxURL        = 2048
+	maxName       = 255
+	maxShortQuery = 4096
+	maxHeader     = 1024
+	maxSelector   = 2048
 )
 
 // Template is one AnalysisTemplate or ClusterAnalysisTemplate, as it was read.

@@ -7,7 +7,13 @@ import (
 
 	"github.com/sluice-dev/sluice/analysis"
 	"github.com/sluice-dev/sluice/analysis/judge"
+	"github.com/sluice-dev/sluice/analysis/providers/cloudwatch"
+	"github.com/sluice-dev/sluice/analysis/providers/datadog"
+	"github.com/sluice-dev/sluice/analysis/providers/external"
 	"github.com/sluice-dev/sluice/analysis/providers/fetch"
+	"github.com/sluice-dev/sluice/analysis/providers/graphite"
+	"github.com/sluice-dev/sluice/analysis/providers/influxdb"
+	"github.com/sluice-dev/sluice/analysis/providers/newrelic"
 	"github.com/sluice-dev/sluice/analysis/providers/prometheus"
 	"github.com/sluice-dev/sluice/analysis/providers/web"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -51,7 +57,13 @@ func New(options Options) (*Set, error) {
 	}
 	return &Set{entries: []entry{
 		{"prometheus", func(p v1alpha1.MetricProvider) bool { return p.Prometheus != nil }, prom},
+		{"datadog", func(p v1alpha1.MetricProvider) bool { return p.Datadog != nil }, datadog.New(client)},
+		{"newRelic", func(p v1alpha1.MetricProvider) bool { return p.NewRelic != nil }, newrelic.New(client)},
+		{"cloudWatch", func(p v1alpha1.MetricProvider) bool { return p.CloudWatch != nil }, cloudwatch.New(client)},
+		{"graphite", func(p v1alpha1.MetricProvider) bool { return p.Graphite != nil }, graphite.New(client)},
+		{"influxDB", func(p v1alpha1.MetricProvider) bool { return p.InfluxDB != nil }, influxdb.New(client)},
 		{"web", func(p v1alpha1.MetricProvider) bool { return p.Web != nil }, site},
+		{"external", func(p v1alpha1.MetricProvider) bool { return p.External != nil }, external.New(client)},
 	}}, nil
 }
 

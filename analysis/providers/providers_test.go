@@ -1,8 +1,10 @@
 package providers
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -76,5 +78,34 @@ func TestCount(t *testing.T) {
 	set.entries[0].asks = deaf{}
 	if _, err := set.Count(t.Context(), analysis.CountQuery{Source: source}); err == nil || !strings.Contains(err.Error(), "cannot count") {
 		t.Errorf("got error %v, want one that says what cannot count", err)
+	}
+}
+
+// TestEveryProviderIsKnown sets each field of MetricProvider in turn: the provider that is chosen goes by its name.
+func TestEveryProviderIsKnown(t *testing.T) {
+	set, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := reflect.TypeFor[v1alpha1.MetricProvider]()
+	for i := range kind.NumField() {
+		name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+		var source v1alpha1.MetricProvider
+		field := reflect.ValueOf(&source).Elem().Field(i)
+		field.Set(reflect.New(field.Type().Elem()))
+		chosen, err := set.choose(source)
+		if err != nil || chosen.field != name {
+			t.Errorf("%s: got %+v and error %v, want the provider of that name", name, chosen, err)
+			continue
+		}
+		_, err = set.Measure(t.Context(), analysis.Query{Source: source})
+		var fault *analysis.Fault
+		if !errors.As(err, &fault) || !strings.HasPrefix(fault.Field, "provider."+name+".") {
+			t.Errorf("%s: got error %v of an empty source, want a fault of a field below it", name, err)
+		}
+		_, err = set.Count(t.Context(), analysis.CountQuery{Source: source})
+		if name != "prometheus" && (err == nil || !strings.Contains(err.Error(), name+" cannot count requests")) {
+			t.Errorf("%s: got error %v, want one that it cannot count", name, err)
+		}
 	}
 }

@@ -121,7 +121,7 @@ func start(t *testing.T, handler http.HandlerFunc) string {
 
 // query asks at a fixed moment.
 func (s Subject) query(address string, timeout time.Duration) analysis.Query {
-	return analysis.Query{Source: s.Source(address, timeout), At: time.Unix(1_700_000_000, 0)}
+	return analysis.Query{Source: s.Source(address, timeout), At: time.Unix(1_700_000_000, 0), Secrets: Secrets}
 }
 
 func (s Subject) testNumbers(t *testing.T) {
@@ -145,7 +145,7 @@ func (s Subject) testNumbers(t *testing.T) {
 // testLiterals has texts in the place of a number: too large to be one, or another way of writing.
 func (s Subject) testLiterals(t *testing.T) {
 	for _, text := range []string{
-		"1e999", "-1e999", "1" + strings.Repeat("0", 400), "--1", "1,5", "1.2.3", "1e", "0,97", "", "1 2", "١", "many",
+		"1e999", "-1e999", "1" + strings.Repeat("0", 400), "--1", "1,5", "1.2.3", "1e", "0,97", "1 2", "١", "many",
 	} {
 		reading, err := s.serve(t, s.Literal(text))
 		if err == nil {
@@ -231,6 +231,9 @@ func (s Subject) testForeignAnswers(t *testing.T) {
 		"half":         `{"secret-of-a-stranger": [1, 2, `,
 		"two":          `{}{"secret-of-a-stranger": 1}`,
 	} {
+		if strings.TrimSpace(body) == strings.TrimSpace(s.Empty.Body) {
+			continue // that is how these servers say that there is nothing
+		}
 		for _, kind := range []string{"application/json", "text/html; charset=latin1", "", "application/csv"} {
 			reading, err := s.ask(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", kind)
@@ -419,6 +422,9 @@ func wantFault(t *testing.T, err error, want string) string {
 	}
 	if fault.Reason == "" || fault.Message == "" || !strings.HasPrefix(fault.Field, "provider") {
 		t.Errorf("got %+v, want a reason, a message, and a field below provider", *fault)
+	}
+	if strings.Contains(err.Error(), credential) {
+		t.Errorf("error %q shows a credential", err)
 	}
 	return fault.Message
 }

@@ -198,19 +198,6 @@ type Metric struct {
 	Provider MetricProvider `json:"provider,omitzero"`
 }
 
-// MetricProvider is exactly one source of figures.
-//
-// +kubebuilder:validation:XValidation:rule="[has(self.prometheus), has(self.web)].filter(set, set).size() == 1",message="write exactly one provider: prometheus or web"
-type MetricProvider struct {
-	// Prometheus asks a server that speaks the Prometheus HTTP API.
-	// +optional
-	Prometheus *PrometheusMetric `json:"prometheus,omitempty"`
-
-	// Web takes a number out of an answer in JSON.
-	// +optional
-	Web *WebMetric `json:"web,omitempty"`
-}
-
 // AnalysisPhase is where an AnalysisRun, or one of its metrics, is.
 //
 // +kubebuilder:validation:Enum=Pending;Running;Passed;Failed;Inconclusive;Stopped

@@ -36,12 +36,6 @@ func CheckAddress(address, example string) error {
 	return err
 }
 
-// CheckURL says what is wrong with the address of a document, which may have a query.
-func CheckURL(address, example string) error {
-	_, err := parse(address, example)
-	return err
-}
-
 // parse reads an address that may have a query.
 func parse(address, example string) (*url.URL, error) {
 	u, err := url.Parse(address)

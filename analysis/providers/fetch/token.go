@@ -51,8 +51,8 @@ func (a *Access) fetchToken(
 	ctx context.Context, field string, by v1alpha1.OAuth2Credentials, secret string, with material,
 ) (token, error) {
 	asks := Question{URL: by.TokenURL, Fields: Fields{Address: field + ".tokenURL", Timeout: "provider.prometheus.timeout"}}
-	if err := CheckURL(by.TokenURL, "https://login.example.com/oauth2/token"); err != nil {
-		return token{}, &analysis.Fault{Reason: v1alpha1.ReasonAddressInvalid, Field: asks.Fields.Address, Message: err.Error()}
+	if err := Document(asks.Fields.Address, by.TokenURL, "https://login.example.com/oauth2/token"); err != nil {
+		return token{}, err
 	}
 	config := clientcredentials.Config{ClientID: by.ClientID, ClientSecret: secret, TokenURL: by.TokenURL, Scopes: by.Scopes}
 	if by.Audience != "" {

@@ -40,9 +40,7 @@ func New(client *http.Client) (*Provider, error) {
 func (p *Provider) Measure(ctx context.Context, query analysis.Query) (analysis.Reading, error) {
 	source := query.Source.Web
 	if source == nil {
-		return analysis.Reading{}, &analysis.Fault{
-			Reason: v1alpha1.ReasonQueryInvalid, Field: "provider.web", Message: "it is not set",
-		}
+		return analysis.Reading{}, fetch.Unset("provider.web")
 	}
 	picker, err := p.pickers.get(source.Value)
 	if err != nil {
@@ -72,10 +70,8 @@ func questionOf(ctx context.Context, source *v1alpha1.WebMetric, secrets analysi
 		Method: http.MethodGet, URL: source.URL, Limit: fetch.Timeout(source.Timeout), Speaks: "JSON",
 		Fields: fetch.Fields{Address: fieldURL, Timeout: fieldTimeout, Query: fieldValue, Credentials: fieldHeaders},
 	}
-	if err := fetch.CheckURL(source.URL, exampleURL); err != nil {
-		return question, &analysis.Fault{
-			Reason: v1alpha1.ReasonAddressInvalid, Field: fieldURL, Message: err.Error(), Cause: err,
-		}
+	if err := fetch.Document(fieldURL, source.URL, exampleURL); err != nil {
+		return question, err
 	}
 	headers, err := fetch.Headers(ctx, secrets, fieldHeaders, source.Headers)
 	if err != nil {
