@@ -253,6 +253,10 @@ ROLLOUTS ?= 20000
 bench-analysis: ## Simulate ROLLOUTS=20000 releases per setting: false aborts, and how soon harm is found, beside what peers do.
 	@$(GO) run ./test/odds -rollouts $(ROLLOUTS)
 
+.PHONY: bench-load
+bench-load: ## Measure what 1,000 analyses cost that are measured every 15 s; fails above a tenth of a core.
+	@$(GO) test ./controller/analysisrun -run '^$$' -bench ThousandRuns -benchtime $(BENCHTIME)
+
 .PHONY: assets
 assets: bin/cluster ## Build etcd and the API server, and print the folder for KUBEBUILDER_ASSETS.
 	@$(LAUNCHER) assets

@@ -35,12 +35,17 @@ func checkArgs(args []v1alpha1.Argument) (Values, []error) {
 	}
 	var problems []error
 	for i, arg := range args {
-		if isBuiltin(arg.Name) && arg.Value != nil {
+		if isBuiltin(arg.Name) && hasValue(arg) {
 			problems = append(problems, &Fault{
 				Reason: v1alpha1.ReasonArgumentInvalid, Field: fmt.Sprintf("spec.args[%d].value", i),
 				Message: fmt.Sprintf("%q is always set by Sluice; remove the value", arg.Name),
 			})
 			continue
+		}
+		if err := checkSource(arg); err != nil {
+			problems = append(problems, &Fault{
+				Reason: v1alpha1.ReasonArgumentInvalid, Field: fmt.Sprintf("spec.args[%d].valueFrom", i), Message: err.Error(),
+			})
 		}
 		values[arg.Name] = sample
 		if arg.Value != nil {
@@ -48,6 +53,15 @@ func checkArgs(args []v1alpha1.Argument) (Values, []error) {
 		}
 	}
 	return values, problems
+}
+
+// checkSource finds what is wrong with where a value comes from, as far as that can be told without a Rollout.
+func checkSource(arg v1alpha1.Argument) error {
+	_, err := valueOf(arg, func(path string) (string, error) {
+		_, _, _, err := parseField(path)
+		return sample, err
+	})
+	return err
 }
 
 // checkMetric finds what is wrong with one metric of a template.
@@ -65,7 +79,11 @@ func checkMetric(
 	if err := checkDeclared(spec, metric); err != nil {
 		return append(problems, err)
 	}
-	expanded, err := Expand(metric, values)
+	placed, err := secretsOf(spec.Args).place(metric)
+	if err != nil {
+		return append(problems, err)
+	}
+	expanded, err := Expand(placed, values)
 	if err != nil {
 		return append(problems, err)
 	}

@@ -51,7 +51,11 @@ func (m Meter) Measure(
 func (m Meter) measure(
 	ctx context.Context, spec v1alpha1.AnalysisRunSpec, metric v1alpha1.Metric, due upcoming, now time.Time,
 ) (taken Measured, err error) {
-	expanded, err := Expand(metric, valuesOf(spec.Args))
+	placed, err := secretsOf(spec.Args).place(metric)
+	if err != nil {
+		return taken, err
+	}
+	expanded, err := Expand(placed, valuesOf(spec.Args))
 	if err != nil {
 		return taken, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -70,6 +71,9 @@ type Request struct {
 	// Conditions keeps what it compiles from one request to the next. Without it each request compiles anew, in 0.3 ms.
 	Conditions *Conditions
 
+	// Fields reads the fields of the Rollout for arguments with a fieldPath; nil where there is no Rollout.
+	Fields Fields
+
 	// Rollout and Namespace name the Rollout.
 	Rollout, Namespace string
 	// CandidateHash and StableHash name the revisions. StableHash is empty in a first rollout.
@@ -90,11 +94,11 @@ type Request struct {
 // that may not stand where it is used, a condition that does not compile, a metric without an end at a gate that waits
 // for one.
 func Resolve(request Request) (v1alpha1.AnalysisRunSpec, error) {
-	values, err := resolveArgs(request)
+	values, secrets, err := resolveArgs(request)
 	if err != nil {
 		return v1alpha1.AnalysisRunSpec{}, err
 	}
-	metrics, err := resolveMetrics(request, values)
+	metrics, err := resolveMetrics(request, values, secrets)
 	if err != nil {
 		return v1alpha1.AnalysisRunSpec{}, err
 	}
@@ -107,6 +111,10 @@ func Resolve(request Request) (v1alpha1.AnalysisRunSpec, error) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]
 		spec.Args = append(spec.Args, v1alpha1.Argument{Name: name, Value: &value})
+	}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		ref := secrets[name]
+		spec.Args = append(spec.Args, v1alpha1.Argument{Name: name, ValueFrom: &v1alpha1.ArgumentSource{SecretKeyRef: &ref}})
 	}
 	if len(spec.Args) > maxArgs {
 		return v1alpha1.AnalysisRunSpec{}, fmt.Errorf("the templates declare %d arguments together; at most %d fit one run",
@@ -138,65 +146,99 @@ func isBuiltin(name string) bool {
 	return false
 }
 
-// resolveArgs gives each argument that a template declares, and each that is always there, its value.
-func resolveArgs(request Request) (Values, error) {
-	values, problems := defaults(request.Templates)
-	given := Values{}
+// resolveArgs gives each argument that a template declares, and each that is always there, its value, or the Secret that has
+// it.
+func resolveArgs(request Request) (Values, secretArgs, error) {
+	declared, problems := defaults(request.Templates)
+	chosen := maps.Clone(declared)
 	for i, arg := range request.Args {
-		_, declared := values[arg.Name]
+		_, known := declared[arg.Name]
 		switch {
 		case isBuiltin(arg.Name):
 			problems = append(problems, fmt.Errorf("args[%d]: %q is always set by Sluice; remove it", i, arg.Name))
-		case !declared:
-			problems = append(problems, fmt.Errorf("args[%d]: no template declares %q; %s", i, arg.Name, choices(values)))
-		case arg.Value == nil:
+			continue
+		case !known:
+			problems = append(problems, fmt.Errorf("args[%d]: no template declares %q; %s", i, arg.Name, choices(declared)))
+			continue
+		case !hasValue(arg):
 			problems = append(problems, fmt.Errorf("args[%d]: %q has no value; set args[%d].value", i, arg.Name, i))
-			given[arg.Name] = ""
-		default:
-			given[arg.Name] = *arg.Value
 		}
+		chosen[arg.Name] = arg
 	}
-	resolved := Values{}
-	for name, value := range values {
-		if value != nil {
-			resolved[name] = *value
-		}
-	}
-	maps.Copy(resolved, given)
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if _, ok := resolved[name]; !ok && !isBuiltin(name) {
+	values, secrets := Values{}, secretArgs{}
+	for _, name := range slices.Sorted(maps.Keys(chosen)) {
+		arg := chosen[name]
+		switch value, err := valueOf(arg, request.Fields); {
+		case isBuiltin(name):
+		case err != nil:
+			problems = append(problems, fmt.Errorf("argument %q: %w", name, err))
+		case value != nil:
+			values[name] = *value
+		case hasValue(arg):
+			maps.Copy(secrets, secretsOf([]v1alpha1.Argument{arg}))
+		case !slices.ContainsFunc(request.Args, func(a v1alpha1.Argument) bool { return a.Name == name }):
 			problems = append(problems, fmt.Errorf("args: %q has no default and must be given; add {name: %s, value: …}",
 				name, name))
 		}
 	}
-	maps.DeleteFunc(resolved, func(name, _ string) bool { return isBuiltin(name) })
-	maps.Copy(resolved, builtins(request))
-	return resolved, errors.Join(problems...)
+	maps.Copy(values, builtins(request))
+	return values, secrets, errors.Join(problems...)
+}
+
+// hasValue says that an argument has a value, or says where it comes from.
+func hasValue(arg v1alpha1.Argument) bool { return arg.Value != nil || arg.ValueFrom != nil }
+
+// valueOf is the value of an argument; nil when it has none, or when it stays in a Secret.
+func valueOf(arg v1alpha1.Argument, fields Fields) (*string, error) {
+	from := arg.ValueFrom
+	switch {
+	case from == nil:
+		return arg.Value, nil
+	case arg.Value != nil, (from.FieldPath == "") == (from.SecretKeyRef == nil):
+		return nil, errors.New("write one of value, valueFrom.fieldPath and valueFrom.secretKeyRef")
+	case from.SecretKeyRef != nil:
+		return nil, nil
+	case fields == nil:
+		return nil, fmt.Errorf("there is no Rollout whose %s it could be; give it a value", clip(from.FieldPath, maxInMessages))
+	}
+	value, err := fields(from.FieldPath)
+	return &value, err
 }
 
 // defaults collects the arguments that templates declare, with their defaults. Two templates may declare the same
 // argument when at most one value comes of it.
-func defaults(templates []Template) (values map[string]*string, problems []error) {
-	values = map[string]*string{}
+func defaults(templates []Template) (declared map[string]v1alpha1.Argument, problems []error) {
+	declared = map[string]v1alpha1.Argument{}
 	from := map[string]Template{}
 	for _, template := range templates {
 		for _, arg := range template.Spec.Args {
-			known := values[arg.Name]
-			if known != nil && arg.Value != nil && *known != *arg.Value {
-				problems = append(problems, fmt.Errorf("%s and %s have different defaults for argument %q: %q and %q; "+
-					"give them the same one, or different names", from[arg.Name], template, arg.Name, *known, *arg.Value))
+			known, twice := declared[arg.Name]
+			if twice && hasValue(known) && hasValue(arg) && shownDefault(known) != shownDefault(arg) {
+				problems = append(problems, fmt.Errorf("%s and %s have different defaults for argument %q: %s and %s; "+
+					"give them the same one, or different names", from[arg.Name], template, arg.Name, shownDefault(known), shownDefault(arg)))
 				continue
 			}
-			if known == nil {
-				values[arg.Name], from[arg.Name] = arg.Value, template
+			if !hasValue(known) {
+				declared[arg.Name], from[arg.Name] = arg, template
 			}
 		}
 	}
-	return values, problems
+	return declared, problems
+}
+
+// shownDefault writes what an argument is without being given, and of a Secret where it is.
+func shownDefault(arg v1alpha1.Argument) string {
+	switch {
+	case arg.Value != nil:
+		return strconv.Quote(*arg.Value)
+	case arg.ValueFrom.SecretKeyRef != nil:
+		return fmt.Sprintf("key %q of Secret %q", arg.ValueFrom.SecretKeyRef.Key, arg.ValueFrom.SecretKeyRef.Name)
+	}
+	return arg.ValueFrom.FieldPath
 }
 
 // choices lists the arguments that may be given.
-func choices(values map[string]*string) string {
+func choices(values map[string]v1alpha1.Argument) string {
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(values)), isBuiltin)
 	if len(names) == 0 {
 		return "they declare none, so remove it"
@@ -205,7 +247,7 @@ func choices(values map[string]*string) string {
 }
 
 // resolveMetrics copies the metrics of all templates, with the values of the arguments in place.
-func resolveMetrics(request Request, values Values) ([]v1alpha1.Metric, error) {
+func resolveMetrics(request Request, values Values, secrets secretArgs) ([]v1alpha1.Metric, error) {
 	conditions := request.Conditions
 	if conditions == nil {
 		var err error
@@ -225,7 +267,11 @@ func resolveMetrics(request Request, values Values) ([]v1alpha1.Metric, error) {
 				continue
 			}
 			from[metric.Name] = template
-			resolved, err := resolveMetric(request.Gate, template.Spec, metric, values)
+			placed, err := secrets.place(metric)
+			var resolved v1alpha1.Metric
+			if err == nil {
+				resolved, err = resolveMetric(request.Gate, template.Spec, placed, values)
+			}
 			if err == nil {
 				err = conditions.Check(resolved)
 			}

@@ -95,21 +95,6 @@ type AnalysisTemplateStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// Argument is a named value. In a template, a value is a default; without one, the argument must be given.
-type Argument struct {
-	// Name of the argument: lower case letters, digits and dashes.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +sluice:validation:Name:of="an argument",example="error-budget"
-	Name string `json:"name"`
-
-	// Value of the argument.
-	// +optional
-	// +kubebuilder:validation:MaxLength=1024
-	Value *string `json:"value,omitempty"`
-}
-
 // Metric is one figure, measured again and again, or a comparison of what both versions serve.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", compare both versions with ratio or latency, hold the candidate to an objective with slo, or look at pods with kubernetes"

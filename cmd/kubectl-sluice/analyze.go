@@ -192,6 +192,7 @@ func (e *environment) fill(cmd *cobra.Command, r *analysis.Request, meter *analy
 // fillFrom takes what a Rollout knows of its release, as far as flags do not say otherwise.
 func (e *environment) fillFrom(rollout *v1alpha1.Rollout, r *analysis.Request) error {
 	status := &rollout.Status
+	r.Fields = analysis.FieldsOf(rollout)
 	if r.CandidateHash == "" {
 		r.CandidateHash = status.UpdateRevision
 	}
