@@ -125,7 +125,7 @@ func (w *World) StartControllersWith(connection *rest.Config, namespaces ...stri
 		w.T.Fatal(err)
 	}
 	if err := controller.Setup(w.T.Context(), mgr, controller.Options{
-		Settle: Settle, Concurrency: 4, MetricLoopback: true,
+		Settle: Settle, Concurrency: 4, MetricLoopback: true, ProbeLoopback: true,
 	}); err != nil {
 		w.T.Fatal(err)
 	}
