@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -244,4 +245,37 @@ func (e *env) lacks(reason, text string) {
 	})
 	e.notReady(rollout, v1alpha1.ReasonWaitingForAnalysis, fragments...)
 	e.says(124, fragments, "status", workload.Name, "--watch=false")
+}
+
+// TestSlowerCandidateIsFound releases a version that answers as well as stable and 200 ms later.
+func TestSlowerCandidateIsFound(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "slower")
+	const of = `http_request_duration_seconds_bucket{namespace="{{args.namespace}}",pod_template_hash="{{args.%s-hash}}"}`
+	made := e.comparison(v1alpha1.RatioMetric{}, nil)
+	made.Spec.Metrics[0].Ratio = nil
+	made.Spec.Metrics[0].Latency = &v1alpha1.LatencyMetric{
+		Candidate: fmt.Sprintf(of, "candidate"), Stable: fmt.Sprintf(of, "stable"), Bounds: []string{"0.1"},
+	}
+	e.create(made)
+	strategy := canary(untilPromoted(20))
+	strategy.Canary.Analysis = &v1alpha1.BackgroundAnalysis{Analysis: *analysis(compared)}
+	e.install(strategy)
+	e.loadKept(rate)
+	e.loadAnswered()
+	from := e.mark()
+
+	e.edit(func(spec *v1alpha1.RolloutSpec) {
+		spec.Template = e.Template(good(v2))
+		template(spec, func(pod *corev1.PodTemplateSpec) {
+			app := &pod.Spec.Containers[0]
+			app.Env = append(app.Env, corev1.EnvVar{Name: "LATENCY", Value: "200ms"})
+		})
+	})
+	rollout := e.await("v2 is aborted by itself", aborted)
+	e.outcome(rollout, v1alpha1.OutcomeAborted, v1alpha1.ReasonAnalysisFailed)
+	t.Log(e.runs()["background"].Status.Message)
+	e.only(v1)
+	e.onlyStable()
+	e.noFailures(from)
 }
