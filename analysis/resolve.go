@@ -149,22 +149,7 @@ func isBuiltin(name string) bool {
 // resolveArgs gives each argument that a template declares, and each that is always there, its value, or the Secret that has
 // it.
 func resolveArgs(request Request) (Values, secretArgs, error) {
-	declared, problems := defaults(request.Templates)
-	chosen := maps.Clone(declared)
-	for i, arg := range request.Args {
-		_, known := declared[arg.Name]
-		switch {
-		case isBuiltin(arg.Name):
-			problems = append(problems, fmt.Errorf("args[%d]: %q is always set by Sluice; remove it", i, arg.Name))
-			continue
-		case !known:
-			problems = append(problems, fmt.Errorf("args[%d]: no template declares %q; %s", i, arg.Name, choices(declared)))
-			continue
-		case !hasValue(arg):
-			problems = append(problems, fmt.Errorf("args[%d]: %q has no value; set args[%d].value", i, arg.Name, i))
-		}
-		chosen[arg.Name] = arg
-	}
+	chosen, problems := choose(request)
 	values, secrets := Values{}, secretArgs{}
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
 		arg := chosen[name]
@@ -183,6 +168,27 @@ func resolveArgs(request Request) (Values, secretArgs, error) {
 	}
 	maps.Copy(values, builtins(request))
 	return values, secrets, errors.Join(problems...)
+}
+
+// choose gives each argument that a template declares as the Rollout has it, else as the template does.
+func choose(request Request) (chosen map[string]v1alpha1.Argument, problems []error) {
+	declared, problems := defaults(request.Templates)
+	chosen = maps.Clone(declared)
+	for i, arg := range request.Args {
+		_, known := declared[arg.Name]
+		switch {
+		case isBuiltin(arg.Name):
+			problems = append(problems, fmt.Errorf("args[%d]: %q is always set by Sluice; remove it", i, arg.Name))
+			continue
+		case !known:
+			problems = append(problems, fmt.Errorf("args[%d]: no template declares %q; %s", i, arg.Name, choices(declared)))
+			continue
+		case !hasValue(arg):
+			problems = append(problems, fmt.Errorf("args[%d]: %q has no value; set args[%d].value", i, arg.Name, i))
+		}
+		chosen[arg.Name] = arg
+	}
+	return chosen, problems
 }
 
 // hasValue says that an argument has a value, or says where it comes from.
@@ -267,11 +273,7 @@ func resolveMetrics(request Request, values Values, secrets secretArgs) ([]v1alp
 				continue
 			}
 			from[metric.Name] = template
-			placed, err := secrets.place(metric)
-			var resolved v1alpha1.Metric
-			if err == nil {
-				resolved, err = resolveMetric(request.Gate, template.Spec, placed, values)
-			}
+			resolved, err := resolveMetric(request.Gate, template.Spec, metric, values, secrets)
 			if err == nil {
 				err = conditions.Check(resolved)
 			}
@@ -293,9 +295,13 @@ func resolveMetrics(request Request, values Values, secrets secretArgs) ([]v1alp
 
 // resolveMetric puts the values of the arguments into one metric and checks what the API server would refuse.
 func resolveMetric(
-	gate string, from v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values,
+	gate string, from v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values, secrets secretArgs,
 ) (v1alpha1.Metric, error) {
 	if err := checkDeclared(from, metric); err != nil {
+		return v1alpha1.Metric{}, err
+	}
+	metric, err := secrets.place(metric)
+	if err != nil {
 		return v1alpha1.Metric{}, err
 	}
 	for _, name := range placeholders(metric) {
