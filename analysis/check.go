@@ -29,7 +29,7 @@ func CheckTemplate(spec v1alpha1.AnalysisTemplateSpec, conditions *Conditions) e
 func checkArgs(args []v1alpha1.Argument) (Values, []error) {
 	values := Values{}
 	for _, name := range []string{
-		ArgRollout, ArgNamespace, ArgCandidateHash, ArgStableHash, ArgActiveService, ArgStandbyService,
+		ArgRollout, ArgNamespace, ArgCandidateHash, ArgStableHash, ArgActiveService, ArgStandbyService, ArgBaselineHash, ArgBaselineService,
 	} {
 		values[name] = sample
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// Names of the arguments that are always there.
+// Names of the arguments that Sluice gives.
 const (
 	// ArgRollout is the name of the Rollout.
 	ArgRollout = "rollout"
@@ -26,6 +26,10 @@ const (
 	ArgActiveService = "active-service"
 	// ArgStandbyService is the name of the standby Service.
 	ArgStandbyService = "standby-service"
+	// ArgBaselineHash is the hash of the fresh baseline of an experiment; it has no value elsewhere.
+	ArgBaselineHash = "baseline-hash"
+	// ArgBaselineService is the name of the Service that reaches a fresh baseline; it has no value elsewhere.
+	ArgBaselineService = "baseline-service"
 )
 
 // GateBackground is the gate of a run beside the steps. It is stopped when the steps are done, so its metrics need no
@@ -80,6 +84,8 @@ type Request struct {
 	CandidateHash, StableHash string
 	// ActiveService and StandbyService are the Services' names; empty for a Rollout without Services.
 	ActiveService, StandbyService string
+	// BaselineHash and BaselineService are those of an experiment; empty for a run of anything else.
+	BaselineHash, BaselineService string
 }
 
 // Resolve makes the spec of a run from templates and arguments. The spec stands for itself: it holds the values of all
@@ -132,6 +138,9 @@ func builtins(request Request) Values {
 		ArgStableHash:     request.StableHash,
 		ArgActiveService:  request.ActiveService,
 		ArgStandbyService: request.StandbyService,
+
+		ArgBaselineHash:    request.BaselineHash,
+		ArgBaselineService: request.BaselineService,
 	}
 	maps.DeleteFunc(values, func(_, value string) bool { return value == "" })
 	return values
@@ -140,7 +149,8 @@ func builtins(request Request) Values {
 // isBuiltin says whether an argument is always there.
 func isBuiltin(name string) bool {
 	switch name {
-	case ArgRollout, ArgNamespace, ArgCandidateHash, ArgStableHash, ArgActiveService, ArgStandbyService:
+	case ArgRollout, ArgNamespace, ArgCandidateHash, ArgStableHash, ArgActiveService, ArgStandbyService, ArgBaselineHash,
+		ArgBaselineService:
 		return true
 	}
 	return false
@@ -327,6 +337,8 @@ func absence(name string) string {
 		return "there is no stable revision yet"
 	case ArgActiveService, ArgStandbyService:
 		return "set spec.services.active of the Rollout"
+	case ArgBaselineHash, ArgBaselineService:
+		return "only the analysis of an experiment has it"
 	}
 	return "only a run that a Rollout starts has it"
 }

@@ -65,12 +65,13 @@ type ClusterAnalysisTemplateList struct {
 // AnalysisTemplateSpec holds metrics and the arguments they use.
 type AnalysisTemplateSpec struct {
 	// Args declares arguments; {{args.<name>}} in a query, a condition or an address is replaced by the value. These
-	// are always there: rollout, namespace, candidate-hash, stable-hash, active-service, standby-service.
+	// are always there: rollout, namespace, candidate-hash, stable-hash, active-service, standby-service; and in an experiment
+	// baseline-hash and baseline-service.
 	// +optional
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:XValidation:rule="self.all(a, !(a.name in ['rollout', 'namespace', 'candidate-hash', 'stable-hash', 'active-service', 'standby-service']))",message="rollout, namespace, candidate-hash, stable-hash, active-service and standby-service are always there: choose another name for the argument"
+	// +kubebuilder:validation:XValidation:rule="self.all(a, !(a.name in ['rollout', 'namespace', 'candidate-hash', 'stable-hash', 'active-service', 'standby-service', 'baseline-hash', 'baseline-service']))",message="rollout, namespace, candidate-hash, stable-hash, active-service, standby-service, baseline-hash and baseline-service are set by Sluice: choose another name for the argument"
 	Args []Argument `json:"args,omitempty"`
 
 	// Metrics are all measured; one that fails fails the analysis, and all must pass for it to pass.

@@ -4,8 +4,11 @@ package v1alpha1
 const (
 	// LabelPodTemplateHash is the standard label that tells revisions apart, on ReplicaSets, pods and selectors.
 	LabelPodTemplateHash = "pod-template-hash"
-	// LabelRollout is the name of the Rollout, on AnalysisRuns, on the standby Service and on copies of configuration.
+	// LabelRollout is the name of the Rollout, on AnalysisRuns, on Services that are made and on copies of configuration.
 	LabelRollout = "sluice.dev/rollout"
+	// LabelBaselineOf is the hash of the revision that a fresh baseline was made of, on its ReplicaSet, its pods and their
+	// selector. It tells them from revisions.
+	LabelBaselineOf = "sluice.dev/baseline-of"
 	// LabelRevision is the hash of the candidate, on AnalysisRuns.
 	LabelRevision = "sluice.dev/revision"
 	// LabelAttempt is the attempt of the release, on AnalysisRuns.

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -91,6 +92,13 @@ func (s *RolloutSpec) StrategyName() string {
 // UsesRoutes says whether traffic moves by the weights of routes, rather than by Service selectors.
 func (s *RolloutSpec) UsesRoutes() bool {
 	return s.Traffic != nil && len(s.Traffic.Routers()) > 0
+}
+
+// Experiments says whether a step has an experiment.
+func (s *RolloutSpec) Experiments() bool {
+	return s.Strategy.Canary != nil && slices.ContainsFunc(s.Strategy.Canary.Steps, func(step CanaryStep) bool {
+		return step.Experiment != nil
+	})
 }
 
 // StandbyName is the name of the standby Service: <active>-standby when it was left out. It is empty without Services.

@@ -118,6 +118,10 @@ type RolloutStatus struct {
 	// +listMapKey=name
 	Analyses []AnalysisStatus `json:"analyses,omitempty"`
 
+	// Experiment is what was last seen of the baseline of an experiment; absent when there is none.
+	// +optional
+	Experiment *ExperimentStatus `json:"experiment,omitempty"`
+
 	// History records the last releases, newest first.
 	// +optional
 	// +kubebuilder:validation:MaxItems=10

@@ -60,6 +60,7 @@ type RolloutList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.replicas))",message="replicas of a step works with traffic only; without routes the share of traffic is the ratio of pods: remove replicas from the steps, or write traffic",fieldPath=".strategy.canary.steps"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.sticky)",message="only routes tell clients apart: remove sticky, or write traffic",fieldPath=".strategy.canary.sticky"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.match) && !has(s.mirror))",message="only routes tell requests apart: remove match and mirror from the steps, or write traffic",fieldPath=".strategy.canary.steps"
+// +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || self.strategy.canary.steps.all(s, !has(s.experiment))",message="only routes keep an experiment apart from production traffic: remove experiment from the steps, or write traffic",fieldPath=".strategy.canary.steps"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.minPodsPerReplicaSet)",message="without traffic, the share of a revision is its number of pods: remove minPodsPerReplicaSet, or write traffic",fieldPath=".strategy.canary.minPodsPerReplicaSet"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.scaleDownDelay)",message="without traffic, pods of a canary are replaced one by one and there is nothing to delay: remove scaleDownDelay, or write traffic",fieldPath=".strategy.canary.scaleDownDelay"
 // +kubebuilder:validation:XValidation:rule="has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.maxSurge) || !has(self.strategy.canary.maxUnavailable) || !((self.strategy.canary.maxSurge == 0 || self.strategy.canary.maxSurge == '0%') && (self.strategy.canary.maxUnavailable == 0 || self.strategy.canary.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable are both 0, so no pod could be replaced: write at least 1 for one of them",fieldPath=".strategy.canary.maxUnavailable"
@@ -210,6 +211,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.analysis) || !has(self.analysis.startingStep) || self.analysis.startingStep < size(self.steps)",message="startingStep counts steps from 0: write a number less than the number of steps",fieldPath=".analysis.startingStep"
 // +kubebuilder:validation:XValidation:rule="!has(self.sticky) || self.steps.filter(s, has(s.weight)).map(s, double(s.weight)).isSorted()",message="with sticky the weights of steps must not fall, as clients of the candidate stay with it: write weights that rise, or remove sticky",fieldPath=".steps"
+// +kubebuilder:validation:XValidation:rule="self.steps.filter(s, has(s.experiment) || has(s.match) || has(s.mirror) || has(s.weight) && !(s.weight == 0 || s.weight == '0' || s.weight == '0.0')).map(s, has(s.experiment) ? 0 : 1).isSorted()",message="an experiment is apart from production traffic: write it before the first step with match, mirror or a weight above 0",fieldPath=".steps"
 type CanaryStrategy struct {
 	// MaxSurge is how many pods there may be above replicas, without routes. A number or a percentage, rounded up.
 	// +optional
@@ -264,7 +266,9 @@ type CanaryStrategy struct {
 // CanaryStep is one stage of a canary: a share of traffic, the capacity for it, and the gates that must all hold
 // before the next. What a step leaves out stays as it was in the step before.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.weight) || has(self.replicas) || has(self.match) || has(self.mirror) || has(self.pause) || has(self.analysis)",message="an empty step does nothing: write weight, replicas, match, mirror, pause or analysis, or remove the step"
+// +kubebuilder:validation:XValidation:rule="has(self.weight) || has(self.replicas) || has(self.match) || has(self.mirror) || has(self.pause) || has(self.analysis) || has(self.experiment)",message="an empty step does nothing: write weight, replicas, match, mirror, pause, analysis or experiment, or remove the step"
+// +kubebuilder:validation:XValidation:rule="!has(self.experiment) || !has(self.replicas) && !has(self.pause) && !has(self.analysis)",message="an experiment has replicas, a duration and an analysis of its own: write those of the step into it",fieldPath=".experiment"
+// +kubebuilder:validation:XValidation:rule="!has(self.experiment) || !has(self.match) && !has(self.mirror) && (!has(self.weight) || self.weight == 0 || self.weight == '0' || self.weight == '0.0')",message="an experiment is apart from production traffic: remove weight, match and mirror from its step",fieldPath=".experiment"
 type CanaryStep struct {
 	// Weight is the percentage of traffic for the candidate: 0 to 100, with tenths as a string ("0.5").
 	// +optional
@@ -295,6 +299,11 @@ type CanaryStep struct {
 	// Analysis measures the candidate at this step and must pass.
 	// +optional
 	Analysis *Analysis `json:"analysis,omitempty"`
+
+	// Experiment runs the candidate beside fresh pods of stable's template, both apart from production traffic. Only with
+	// routes, and before the first step that gives the candidate requests.
+	// +optional
+	Experiment *Experiment `json:"experiment,omitempty"`
 }
 
 // Pause is a gate that opens after a time or by a person's promote.
@@ -376,7 +385,7 @@ type Analysis struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:XValidation:rule="self.all(a, !(a.name in ['rollout', 'namespace', 'candidate-hash', 'stable-hash', 'active-service', 'standby-service']))",message="rollout, namespace, candidate-hash, stable-hash, active-service and standby-service are always there: choose another name for the argument"
+	// +kubebuilder:validation:XValidation:rule="self.all(a, !(a.name in ['rollout', 'namespace', 'candidate-hash', 'stable-hash', 'active-service', 'standby-service', 'baseline-hash', 'baseline-service']))",message="rollout, namespace, candidate-hash, stable-hash, active-service, standby-service, baseline-hash and baseline-service are set by Sluice: choose another name for the argument"
 	Args []Argument `json:"args,omitempty"`
 }
 

@@ -13,9 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// ReservedArguments are the arguments that every analysis has without being given them.
+// ReservedArguments are the arguments that an analysis has without being given them.
 func ReservedArguments() []string {
-	return []string{"rollout", "namespace", "candidate-hash", "stable-hash", "active-service", "standby-service"}
+	return []string{
+		"rollout", "namespace", "candidate-hash", "stable-hash", "active-service", "standby-service", "baseline-hash", "baseline-service",
+	}
 }
 
 // ValidateRollout finds what is wrong with a Rollout, in the order of its fields. It holds what the rules of the schema
@@ -249,5 +251,5 @@ func reservedMessage() string {
 	names := ReservedArguments()
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " and " + names[last] +
-		" are always there: choose another name for the argument"
+		" are set by Sluice: choose another name for the argument"
 }

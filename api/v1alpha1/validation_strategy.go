@@ -62,6 +62,7 @@ func validateCanary(c *CanaryStrategy, routes bool, path *field.Path) field.Erro
 		errs = append(errs, validateStep(&c.Steps[i], steps.Index(i))...)
 	}
 	errs = append(errs, validateSticky(c, path)...)
+	errs = append(errs, validateExperiments(c, steps)...)
 	if c.Analysis == nil {
 		return errs
 	}
@@ -92,6 +93,10 @@ func validateWithoutRoutes(c *CanaryStrategy, path *field.Path) field.ErrorList 
 		errs = append(errs, field.Forbidden(path.Child("steps"), "only routes tell requests apart: remove match and mirror from "+
 			"the steps, or write traffic"))
 	}
+	if slices.ContainsFunc(c.Steps, func(s CanaryStep) bool { return s.Experiment != nil }) {
+		errs = append(errs, field.Forbidden(path.Child("steps"), "only routes keep an experiment apart from production traffic: "+
+			"remove experiment from the steps, or write traffic"))
+	}
 	if c.Sticky != nil {
 		errs = append(errs, field.Forbidden(path.Child("sticky"), "only routes tell clients apart: remove sticky, or write traffic"))
 	}
@@ -101,7 +106,7 @@ func validateWithoutRoutes(c *CanaryStrategy, path *field.Path) field.ErrorList 
 func validateStep(s *CanaryStep, path *field.Path) field.ErrorList {
 	if s.empty() {
 		return field.ErrorList{field.Required(path,
-			"an empty step does nothing: write weight, replicas, match, mirror, pause or analysis, or remove the step")}
+			"an empty step does nothing: write weight, replicas, match, mirror, pause, analysis or experiment, or remove the step")}
 	}
 	var errs field.ErrorList
 	if s.Weight != nil {
@@ -114,11 +119,13 @@ func validateStep(s *CanaryStep, path *field.Path) field.ErrorList {
 			"remove duration to wait for a person")...)
 	}
 	errs = append(errs, validateMatches(s.Match, path.Child("match"))...)
+	errs = append(errs, validateExperiment(s, path.Child("experiment"))...)
 	return append(errs, validateAnalysis(s.Analysis, path.Child("analysis"))...)
 }
 
 func (s *CanaryStep) empty() bool {
-	return s.Weight == nil && s.Replicas == nil && s.Match == nil && s.Mirror == nil && s.Pause == nil && s.Analysis == nil
+	return s.Weight == nil && s.Replicas == nil && s.Match == nil && s.Mirror == nil && s.Pause == nil && s.Analysis == nil &&
+		s.Experiment == nil
 }
 
 func validateBlueGreen(b *BlueGreenStrategy, path *field.Path) field.ErrorList {

@@ -88,7 +88,11 @@ func (l *living) readRevisions(ctx context.Context) error {
 	for i := range b.replicaSets.Items {
 		rs := &b.replicaSets.Items[i]
 		hash := rs.Labels[v1alpha1.LabelPodTemplateHash]
-		if hash != "" && rs.DeletionTimestamp == nil && metav1.IsControlledBy(rs, l.rollout) {
+		switch {
+		case hash == "" || rs.DeletionTimestamp != nil || !metav1.IsControlledBy(rs, l.rollout):
+		case rs.Labels[v1alpha1.LabelBaselineOf] != "":
+			s.Baselines = append(s.Baselines, revisionOf(hash, rs))
+		default:
 			s.Revisions = append(s.Revisions, revisionOf(hash, rs))
 			known = append(known, revision.Known{
 				Hash: hash, Identity: rs.Annotations[v1alpha1.AnnotationIdentity], Number: v1alpha1.RevisionNumber(rs),
@@ -126,7 +130,11 @@ func (l *living) readServices(ctx context.Context) error {
 		return fmt.Errorf("rollout %q: spec.services.active: Service %q does not exist: create it, or name another one",
 			l.rollout.Name, services.Active)
 	}
-	s.Standby, err = l.service(ctx, services.StandbyName())
+	if s.Standby, err = l.service(ctx, services.StandbyName()); err != nil {
+		return err
+	}
+	s.Baseline, err = l.service(ctx, revision.BaselineServiceName(l.rollout.Name))
+	s.Baseline.Found = s.Baseline.Found && len(s.Baselines) > 0
 	return err
 }
 

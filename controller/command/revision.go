@@ -49,7 +49,7 @@ func Revisions(ctx context.Context, c client.Reader, r *v1alpha1.Rollout) ([]Rev
 	}
 	var revisions []Revision
 	for i := range list.Items {
-		if !metav1.IsControlledBy(&list.Items[i], r) {
+		if !metav1.IsControlledBy(&list.Items[i], r) || list.Items[i].GetLabels()[v1alpha1.LabelBaselineOf] != "" {
 			continue
 		}
 		revision, err := revisionOf(&list.Items[i])

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -46,7 +47,10 @@ func Selector(r *v1alpha1.Rollout) (labels.Selector, error) {
 		if err != nil || r.Status.Selector == "" {
 			return labels.Nothing(), err
 		}
-		return selector, nil
+		requirements, _ := selector.Requirements()
+		return labels.NewSelector().Add(slices.DeleteFunc(requirements, func(r labels.Requirement) bool {
+			return r.Key() == v1alpha1.LabelBaselineOf // whose pods the status leaves out
+		})...), nil
 	}
 	return metav1.LabelSelectorAsSelector(r.Spec.Selector)
 }

@@ -94,6 +94,8 @@ type Step struct {
 	Replicas int32
 	// Probe is how many requests have to confirm the weight before the gates begin; 0 asks for none.
 	Probe int32
+	// Baseline says that a fresh baseline with as many pods runs beside the candidate.
+	Baseline bool
 	// Gates must all hold before the next step.
 	Gates []Gate
 }
@@ -159,12 +161,33 @@ func GateAnalysis(spec *v1alpha1.RolloutSpec, gate string) *v1alpha1.Analysis {
 		}
 		return nil
 	}
-	for i, step := range spec.Strategy.Canary.Steps {
+	step := stepOfGate(spec, gate)
+	switch {
+	case step == nil:
+		return nil
+	case step.Experiment != nil:
+		return step.Experiment.Analysis
+	}
+	return step.Analysis
+}
+
+// stepOfGate is the step of a canary whose analysis has a gate; nil when there is none.
+func stepOfGate(spec *v1alpha1.RolloutSpec, gate string) *v1alpha1.CanaryStep {
+	if spec.Strategy.Canary == nil {
+		return nil
+	}
+	for i := range spec.Strategy.Canary.Steps {
 		if StepGate(i) == gate {
-			return step.Analysis
+			return &spec.Strategy.Canary.Steps[i]
 		}
 	}
 	return nil
+}
+
+// HasBaseline says whether the analysis of a gate is that of an experiment.
+func HasBaseline(spec *v1alpha1.RolloutSpec, gate string) bool {
+	step := stepOfGate(spec, gate)
+	return step != nil && step.Experiment != nil
 }
 
 // Compile turns a spec into plain values and its strategy into one list of steps. The spec must be valid: what the
@@ -245,7 +268,11 @@ func compileCanary(out Spec, canary *v1alpha1.CanaryStrategy, overlays []int32) 
 			current.Overlay = overlays[i]
 		}
 		current.Gates = stepGates(i, step)
-		out.Steps = append(out.Steps, current)
+		compiled := current
+		if step.Experiment != nil {
+			compiled = compileExperiment(current, i, step.Experiment)
+		}
+		out.Steps = append(out.Steps, compiled)
 	}
 	if canary.Analysis != nil {
 		out.Background = canary.Analysis.StartingStep

@@ -49,6 +49,7 @@
 //	leaving.go    the end of a Rollout that is being deleted
 //	workload.go   the pods of the Deployment that the template comes from
 //	restart.go    replacing pods
+//	experiment.go fresh baselines beside a candidate
 //	configuration.go what a changed ConfigMap or Secret starts
 //	history.go    which old ReplicaSets go
 //	status.go     what people and tools read

@@ -48,6 +48,11 @@ func (p *pass) pauseGate(duration time.Duration) bool {
 	if !p.state.PromotedAt.IsZero() || p.due(p.state.GatesAt, duration) {
 		return true
 	}
+	if baseline := p.baseline(); baseline != "" {
+		p.hold(v1alpha1.ReasonWaitingForPause, "%s: revision %s runs beside the baseline %s for %s, until %s", p.position(), p.state.Candidate,
+			baseline, duration, p.state.GatesAt.Add(duration).UTC().Format(time.RFC3339))
+		return false
+	}
 	p.hold(v1alpha1.ReasonWaitingForPause, "%s: revision %s is paused for %s, until %s", p.position(), p.state.Candidate,
 		duration, p.state.GatesAt.Add(duration).UTC().Format(time.RFC3339))
 	return false

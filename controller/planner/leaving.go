@@ -66,7 +66,8 @@ func (p *pass) takeLeave() {
 // goesHome brings all traffic to stable, and ends what should have none. It returns true once that is done, and when nothing of
 // stable is ready.
 func (p *pass) goesHome() bool {
-	if p.revision(p.state.Stable).Ready == 0 || p.comesHome() && p.othersLeave() {
+	home := p.revision(p.state.Stable).Ready == 0 || p.comesHome() && p.othersLeave()
+	if home && p.baselineLeaves(false) {
 		return true
 	}
 	p.why(v1alpha1.ReasonLeaving, "the rollout is being deleted: its traffic goes to %s", p.state.Stable)
@@ -158,7 +159,7 @@ func (p *pass) letGo(late bool) {
 		p.plan.Why.Message += fmt.Sprintf(", and has %d of %s of deployment %s as endpoints", p.Active.Foreign, pods(p.Spec.Replicas),
 			p.Workload.Name)
 	case late || p.serves():
-		p.plan.Left = p.leavesRoutes(late)
+		p.plan.Left = p.baselineLeaves(late) && p.leavesRoutes(late)
 	}
 }
 

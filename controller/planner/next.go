@@ -57,6 +57,7 @@ func next(s Snapshot, refused *Problem) Plan {
 	}
 	p.act()
 	p.remake()
+	p.keepBaseline()
 	p.stopAnalyses()
 	p.tellShifts()
 	p.restart()

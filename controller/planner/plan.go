@@ -71,8 +71,8 @@ const (
 )
 
 // Action is one write, or a probe. The set is closed: CreateRevision, ScaleRevision, DeleteRevision, CreateStandby, PointService,
-// SetWeight, DetachStandby, ReleaseRoutes, DeleteStandby, StartAnalysis, StopAnalysis, TellShift, ProbeShare, RestartPods and
-// ScaleWorkload.
+// SetWeight, DetachStandby, ReleaseRoutes, DeleteStandby, StartAnalysis, StopAnalysis, TellShift, ProbeShare, RestartPods,
+// ScaleWorkload, and those of baselines: CreateBaseline, ScaleBaseline, DeleteBaseline, OpenBaseline and CloseBaseline.
 type Action interface {
 	fmt.Stringer
 	action()

@@ -36,6 +36,10 @@ type Snapshot struct {
 	LastCommandID string
 	// Revisions are the ReplicaSets of the Rollout, oldest first by number.
 	Revisions []Revision
+	// Baselines are the ReplicaSets of fresh baselines, whatever release they were made for, by their hashes.
+	Baselines []Revision
+	// Baseline is the Service that reaches a fresh baseline. It is not found when another one has its name.
+	Baseline Service
 	// Active and Standby are the two Services. Their zero values stand for Services that the spec does not name.
 	Active, Standby Service
 	// Route is what the routes say, all taken together. It means nothing unless Spec.Mode is Routed.

@@ -32,6 +32,7 @@ func Record(old v1alpha1.RolloutStatus, s Snapshot, p Plan, generation int64) v1
 		out.History = append([]v1alpha1.ReleaseRecord{*p.Record}, out.History...)
 		out.History = out.History[:min(len(out.History), historyLimit)]
 	}
+	out.Experiment = s.experiment()
 	out.Analyses = analyses(old, s)
 	out.Conditions = conditions(old.Conditions, s, p, generation)
 	return out

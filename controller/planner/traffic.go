@@ -66,7 +66,7 @@ func (p *pass) reachRouted(step Step) bool {
 	if !p.previews(p.state.Candidate) || p.rescue(step) {
 		return false
 	}
-	return p.weigh(step)
+	return p.weigh(step) && p.reachBaseline(step)
 }
 
 // deserted takes the traffic off a candidate that has nothing ready left while stable has. It comes back when the
@@ -321,6 +321,15 @@ func (p *pass) unpin() bool {
 	if p.Active.Name == "" || !p.Active.Found || p.Active.Revision == "" {
 		return true
 	}
+	if p.uninvited() {
+		return true
+	}
+	p.point(Active, "")
+	return false
+}
+
+// uninvited says whether there are pods that should have no traffic.
+func (p *pass) uninvited() bool {
 	for _, r := range p.Revisions {
 		expected := r.Hash == p.state.Stable || r.Hash == p.state.Candidate && p.state.Stage != v1alpha1.StageAborted &&
 			p.state.Stage != v1alpha1.StageRetreating
@@ -328,8 +337,7 @@ func (p *pass) unpin() bool {
 			return true
 		}
 	}
-	p.point(Active, "")
-	return false
+	return len(p.Baselines) > 0
 }
 
 // previews makes the standby Service select a revision. It carries no weight then.

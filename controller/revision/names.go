@@ -24,6 +24,20 @@ func ReplicaSetName(rollout, hash string) string {
 	return shortened(rollout, replicaSetNameLimit-1-len(hash)) + "-" + hash
 }
 
+// BaselineServiceName is the name of the Service that reaches the fresh baseline of a Rollout: <rollout>-baseline. It follows
+// from the name of the Rollout alone, so that it is found again whatever becomes of the spec.
+func BaselineServiceName(rollout string) string {
+	const suffix = "-baseline"
+	name := strings.ReplaceAll(rollout, ".", "-") // which a Rollout may have in its name, and a Service not
+	if !validService(name) {
+		name = "r-" + name
+	}
+	return shortened(name, validation.DNS1035LabelMaxLength-len(suffix)) + suffix
+}
+
+// validService says whether a name begins as that of a Service must: with a letter.
+func validService(name string) bool { return name != "" && name[0] >= 'a' && name[0] <= 'z' }
+
 // ReplicaSetOfPod is the name of the ReplicaSet that made a pod, by the name of the pod: what stands before its random
 // suffix. It is empty for a pod that no ReplicaSet can have made.
 func ReplicaSetOfPod(pod string) string {

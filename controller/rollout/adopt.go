@@ -84,6 +84,9 @@ func (r *Reconciler) observeOrphans(ctx context.Context, w *world) error {
 	selector := selectorOf(w.rollout)
 	for i := range list.Items {
 		rs := &list.Items[i]
+		if w.comesByBaseline(rs) {
+			continue
+		}
 		if hash := revisionOf(rs); hash != "" && w.replicaSets[hash] == nil && rs.DeletionTimestamp == nil &&
 			selector.Matches(labels.Set(rs.Labels)) {
 			w.orphans = append(w.orphans, rs)

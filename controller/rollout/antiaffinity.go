@@ -49,3 +49,40 @@ func appendTerm(template map[string]any, list string, term any) error {
 	}
 	return nil
 }
+
+// renameApart lets the terms that addAntiAffinity has added to a template for one revision speak of another.
+func renameApart(template map[string]any, revision, as string) {
+	for list, term := range map[string][]string{
+		"requiredDuringSchedulingIgnoredDuringExecution":  nil,
+		"preferredDuringSchedulingIgnoredDuringExecution": {"podAffinityTerm"},
+	} {
+		path := []string{"spec", "affinity", "podAntiAffinity", list}
+		terms, found, err := unstructured.NestedSlice(template, path...)
+		if err != nil || !found {
+			continue
+		}
+		for _, item := range terms {
+			if fields, ok := item.(map[string]any); ok {
+				renameTerm(fields, append(term, "labelSelector", "matchExpressions"), revision, as)
+			}
+		}
+		_ = unstructured.SetNestedSlice(template, terms, path...) // it was read from there
+	}
+}
+
+// renameTerm renames a revision in the expression of a term that keeps pods away from every other one.
+func renameTerm(term map[string]any, path []string, revision, as string) {
+	expressions, _, err := unstructured.NestedSlice(term, path...)
+	if err != nil {
+		return
+	}
+	for _, item := range expressions {
+		e, ok := item.(map[string]any)
+		values, _ := e["values"].([]any)
+		ours := ok && e["key"] == v1alpha1.LabelPodTemplateHash && e["operator"] == string(metav1.LabelSelectorOpNotIn)
+		if ours && len(values) == 1 && values[0] == revision {
+			e["values"] = []any{as}
+		}
+	}
+	_ = unstructured.SetNestedSlice(term, expressions, path...) // it was read from there
+}

@@ -56,6 +56,8 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 		return r.tellShift(ctx, w, a)
 	case planner.RestartPods:
 		return r.restartPods(ctx, w, a)
+	case planner.CreateBaseline, planner.ScaleBaseline, planner.DeleteBaseline, planner.OpenBaseline, planner.CloseBaseline:
+		return r.performOnBaseline(ctx, w, a)
 	}
 	return r.moveTraffic(ctx, w, action)
 }
@@ -174,7 +176,7 @@ func (e *refused) Unwrap() error { return e.cause }
 // explain makes a problem of an action that the API server understood and refused.
 func explain(action planner.Action, err error) error {
 	switch action.(type) {
-	case planner.CreateRevision, planner.ScaleRevision:
+	case planner.CreateRevision, planner.ScaleRevision, planner.CreateBaseline, planner.ScaleBaseline:
 		return explainAs(planner.Problem{Reason: v1alpha1.ReasonReplicaSetRefused, Field: "spec.template"}, action.String(), err)
 	}
 	return explainAs(planner.Problem{Reason: v1alpha1.ReasonWriteRefused}, action.String(), err)

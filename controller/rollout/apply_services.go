@@ -21,22 +21,22 @@ func (r *Reconciler) createStandby(ctx context.Context, w *world, a planner.Crea
 	if w.active == nil {
 		return fmt.Errorf("there is no Service %s to make a twin of", w.snapshot.Active.Name)
 	}
-	err := r.writes.Create(ctx, newStandby(w, a.Revision))
+	err := r.writes.Create(ctx, newTwin(w, w.snapshot.Standby.Name, a.Revision))
 	if apierrors.IsAlreadyExists(err) {
 		return &unsettledError{what: "Service " + w.snapshot.Standby.Name}
 	}
 	return err
 }
 
-// newStandby is a Service that callers reach in the same way as the active one, from within the cluster. What belongs to
+// newTwin is a Service that callers reach in the same way as the active one, from within the cluster. What belongs to
 // one Service alone is left out: addresses, node ports, load balancers. So are its labels, by which others, such as
 // GitOps tools and monitors, would take the twin for theirs.
-func newStandby(w *world, hash string) *corev1.Service {
+func newTwin(w *world, name, hash string) *corev1.Service {
 	active := w.active.Spec
-	standby := &corev1.Service{
+	twin := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:       w.rollout.Namespace,
-			Name:            w.snapshot.Standby.Name,
+			Name:            name,
 			Labels:          map[string]string{v1alpha1.LabelRollout: revision.LabelValue(w.rollout.Name)},
 			OwnerReferences: []metav1.OwnerReference{ownerOf(w.rollout)},
 		},
@@ -53,13 +53,13 @@ func newStandby(w *world, hash string) *corev1.Service {
 		},
 	}
 	if active.ClusterIP == corev1.ClusterIPNone {
-		standby.Spec.ClusterIP = corev1.ClusterIPNone
+		twin.Spec.ClusterIP = corev1.ClusterIPNone
 	}
 	if hash != "" {
-		standby.Spec.Selector[v1alpha1.LabelPodTemplateHash] = hash
+		twin.Spec.Selector[v1alpha1.LabelPodTemplateHash] = hash
 	}
-	standby.Spec.Ports = portsOfTwin(active.Ports)
-	return standby
+	twin.Spec.Ports = portsOfTwin(active.Ports)
+	return twin
 }
 
 // portsOfTwin are ports without the ports of nodes.

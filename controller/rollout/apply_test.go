@@ -88,7 +88,7 @@ func TestNewStandby(t *testing.T) {
 			active.Spec.Selector = map[string]string{"app": "web", v1alpha1.LabelPodTemplateHash: "old"}
 			w := &world{rollout: rollout, active: active}
 			w.snapshot.Standby.Name = "web-standby"
-			got := newStandby(w, "new")
+			got := newTwin(w, w.snapshot.Standby.Name, "new")
 			tt.want.Selector = map[string]string{"app": "web", v1alpha1.LabelPodTemplateHash: "new"}
 			if diff := cmp.Diff(tt.want, got.Spec); diff != "" {
 				t.Error(diff)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/controller/configuration"
+	"github.com/sluice-dev/sluice/controller/revision"
 )
 
 // What is cached is what is decided from. There is no cache of Pods, of which a cluster has most, nor of Secrets.
@@ -100,6 +101,8 @@ func shrinkMetadata(in any) (any, error) {
 const (
 	// indexService finds the Rollouts that name a Service, and the EndpointSlices of one.
 	indexService = "sluice.service"
+	// indexBaseline finds the Rollouts whose baseline a Service would reach.
+	indexBaseline = "sluice.baseline"
 	// indexRoute finds the Rollouts that name a route, as "kind/namespace/name".
 	indexRoute = "sluice.route"
 	// indexTemplate finds the Rollouts that name an analysis template, as "kind/name".
@@ -130,6 +133,7 @@ type Index struct {
 func Indexes() []Index {
 	return []Index{
 		{Object: &v1alpha1.Rollout{}, Name: indexService, Values: servicesOf},
+		{Object: &v1alpha1.Rollout{}, Name: indexBaseline, Values: baselineServiceOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexRoute, Values: routesOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexTemplate, Values: templatesOf},
 		{Object: &v1alpha1.Rollout{}, Name: indexWorkload, Values: workloadOf},
@@ -157,6 +161,14 @@ func servicesOf(obj client.Object) []string {
 		return nil
 	}
 	return []string{rollout.Spec.Services.Active, rollout.Spec.Services.StandbyName()}
+}
+
+func baselineServiceOf(obj client.Object) []string {
+	rollout, ok := obj.(*v1alpha1.Rollout)
+	if !ok || rollout.Spec.Services == nil {
+		return nil
+	}
+	return []string{revision.BaselineServiceName(rollout.Name)}
 }
 
 func templatesOf(obj client.Object) []string {

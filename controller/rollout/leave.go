@@ -131,9 +131,9 @@ func (r *Reconciler) force(ctx context.Context, w *world) (planner.Plan, error) 
 	return planner.Plan{Left: true}, nil
 }
 
-// lastWrites is how many plans it takes at the most until nothing is left: Services, weight, routes, their owner and the standby
-// Service, one after another.
-const lastWrites = 5
+// lastWrites is how many plans it takes at the most until nothing is left: Services, baselines, weight, routes, their owner and
+// the standby Service, one after another.
+const lastWrites = 6
 
 // pretend changes a snapshot as if an action had been observed. A standby Service that routes were to lose, and have not,
 // is not taken from them.
@@ -158,6 +158,8 @@ func (w *world) pretend(action planner.Action, done bool) {
 		w.snapshot.Workload.Replicas = a.Replicas
 	case planner.StopAnalysis:
 		w.snapshot.Analyses = slices.DeleteFunc(w.snapshot.Analyses, func(run planner.Analysis) bool { return run.Name == a.Name })
+	default:
+		w.pretendOnBaseline(action)
 	}
 }
 

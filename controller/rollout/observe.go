@@ -29,6 +29,10 @@ type world struct {
 	template *corev1.PodTemplateSpec
 	// replicaSets of the Rollout, by revision.
 	replicaSets map[string]*appsv1.ReplicaSet
+	// baselines are the ReplicaSets of fresh baselines, by their hashes, and baseline the Service that reaches one; nil when it
+	// is not there, or somebody else's.
+	baselines map[string]*appsv1.ReplicaSet
+	baseline  *corev1.Service
 	// identity of the template, which names its revision unless a ReplicaSet was adopted or a name was taken.
 	identity string
 	// orphans are ReplicaSets that nobody controls and that the selector selects, with the largest number first.
@@ -80,6 +84,7 @@ func (r *Reconciler) observe(ctx context.Context, rollout *v1alpha1.Rollout) (*w
 		r.observePods,
 		r.observeHindrance,
 		r.observeServices,
+		r.observeBaseline,
 		r.observeRoutes,
 		r.observeAnalyses,
 		r.observeProbe,

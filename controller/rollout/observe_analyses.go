@@ -118,6 +118,10 @@ func (r *Reconciler) resolve(ctx context.Context, w *world, g gate, candidate st
 		Fields: analysis.FieldsOf(w.rollout), CandidateHash: candidate, StableHash: w.snapshot.State.Stable,
 		ActiveService: w.snapshot.Active.Name, StandbyService: w.snapshot.Standby.Name,
 	}
+	if planner.HasBaseline(&w.rollout.Spec, g.name) {
+		request.BaselineHash = planner.BaselineOf(request.StableHash, w.snapshot.State.Attempt)
+		request.BaselineService = w.snapshot.Baseline.Name
+	}
 	if request.StableHash == "" {
 		// Before the first release there is no stable revision, and no gate either: the first release has no steps.
 		request.StableHash = candidate

@@ -27,12 +27,8 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, w *world) error {
 		return fmt.Errorf("listing ReplicaSets: %w", err)
 	}
 	w.replicaSets = make(map[string]*appsv1.ReplicaSet, len(list.Items))
-	for i := range list.Items {
-		rs := &list.Items[i]
+	for _, rs := range w.sortOut(list.Items) {
 		hash := revisionOf(rs)
-		if rs.DeletionTimestamp != nil || hash == "" || !metav1.IsControlledBy(rs, w.rollout) {
-			continue
-		}
 		if other, taken := w.replicaSets[hash]; taken && other.Name == revision.ReplicaSetName(w.rollout.Name, hash) {
 			continue
 		}

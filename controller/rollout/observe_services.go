@@ -89,10 +89,7 @@ func (r *Reconciler) observeService(ctx context.Context, w *world, name string, 
 // countEndpoints counts ready pods by revision. The name of a pod says which ReplicaSet made it, so that no pod has to
 // be read. A pod that stands in several slices, one for each family of addresses, counts once.
 func (w *world) countEndpoints(endpointSlices []discoveryv1.EndpointSlice) (endpoints []planner.Endpoints, foreign int32) {
-	hashes := make(map[string]string, len(w.replicaSets))
-	for hash, rs := range w.replicaSets {
-		hashes[rs.Name] = hash
-	}
+	hashes := w.owners()
 	seen := map[string]bool{}
 	ready := map[string]int32{}
 	for _, slice := range endpointSlices {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -101,6 +102,9 @@ func (w *world) missWorkload(why string) error {
 		if err != nil {
 			return fmt.Errorf("status.selector: %w", err)
 		}
+		selector.MatchExpressions = slices.DeleteFunc(selector.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool {
+			return e.Key == v1alpha1.LabelBaselineOf // the status leaves baselines out, and the selector of the Deployment knows of none
+		})
 		w.rollout.Spec.Selector = selector
 	}
 	return nil

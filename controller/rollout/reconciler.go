@@ -233,7 +233,7 @@ func (r *Reconciler) blocked(ctx context.Context, w *world, plan *planner.Plan, 
 func creates(actions []planner.Action) bool {
 	return slices.ContainsFunc(actions, func(action planner.Action) bool {
 		switch action.(type) {
-		case planner.CreateRevision, planner.CreateStandby, planner.ScaleWorkload:
+		case planner.CreateRevision, planner.CreateStandby, planner.CreateBaseline, planner.OpenBaseline, planner.ScaleWorkload:
 			return true
 		}
 		return false

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -21,7 +22,7 @@ func (r *Reconciler) record(ctx context.Context, w *world, plan planner.Plan) er
 	old := w.rollout.Status
 	status := planner.Record(old, w.snapshot, plan, w.rollout.Generation)
 	status.Strategy = w.rollout.Spec.StrategyName()
-	status.Selector = selectorOf(w.rollout).String()
+	status.Selector = w.counted().String()
 	if plan.Record != nil && len(status.History) > 0 {
 		status.History[0].Images = w.images(plan.Record.Revision)
 	}
@@ -114,6 +115,19 @@ func selectorOf(rollout *v1alpha1.Rollout) labels.Selector {
 		return labels.Nothing()
 	}
 	return parsed
+}
+
+// counted is the selector of the pods that the status counts: without those of fresh baselines, where there may be any.
+func (w *world) counted() labels.Selector {
+	selector := selectorOf(w.rollout)
+	if len(w.baselines) == 0 && !w.rollout.Spec.Experiments() {
+		return selector
+	}
+	none, err := labels.NewRequirement(v1alpha1.LabelBaselineOf, selection.DoesNotExist, nil)
+	if err != nil {
+		return selector
+	}
+	return selector.Add(*none)
 }
 
 func metaMicro(t time.Time) metav1.MicroTime { return metav1.NewMicroTime(t) }

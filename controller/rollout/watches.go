@@ -216,7 +216,12 @@ func requestFor(key types.NamespacedName) reconcile.Request {
 
 // namingService are the Rollouts that name a Service.
 func (r *Reconciler) namingService(ctx context.Context, obj client.Object) []reconcile.Request {
-	return r.indexed(ctx, obj.GetNamespace(), indexService, obj.GetName())
+	return r.named(ctx, obj.GetNamespace(), obj.GetName())
+}
+
+// named are the Rollouts that name a Service, and those whose baseline it reaches.
+func (r *Reconciler) named(ctx context.Context, namespace, name string) []reconcile.Request {
+	return append(r.indexed(ctx, namespace, indexService, name), r.indexed(ctx, namespace, indexBaseline, name)...)
 }
 
 // namingServicesOf are the Rollouts that name a Service of another one: they wait for it to let go of that.
@@ -234,7 +239,7 @@ func (r *Reconciler) namingServiceOfSlice(ctx context.Context, obj client.Object
 	if name == "" {
 		return nil
 	}
-	return r.indexed(ctx, obj.GetNamespace(), indexService, name)
+	return r.named(ctx, obj.GetNamespace(), name)
 }
 
 // mayAdopt are the Rollouts whose selector selects a ReplicaSet that nobody controls.

@@ -30,8 +30,19 @@ func (b *StepBuilder) Replicas(n int32) *StepBuilder {
 	return b
 }
 
+// Experiment runs so many pods of the candidate beside as many of a fresh baseline. A pause and an analysis that come after it
+// are those of the experiment.
+func (b *StepBuilder) Experiment(n int32) *StepBuilder {
+	b.step.Experiment = &v1alpha1.Experiment{Replicas: &n}
+	return b
+}
+
 // Pause holds for a duration.
 func (b *StepBuilder) Pause(d time.Duration) *StepBuilder {
+	if b.step.Experiment != nil {
+		b.step.Experiment.Duration = &metav1.Duration{Duration: d}
+		return b
+	}
 	b.step.Pause = &v1alpha1.Pause{Duration: &metav1.Duration{Duration: d}}
 	return b
 }
@@ -44,6 +55,10 @@ func (b *StepBuilder) Hold() *StepBuilder {
 
 // Analysis measures with AnalysisTemplates of the namespace.
 func (b *StepBuilder) Analysis(templates ...string) *StepBuilder {
+	if b.step.Experiment != nil {
+		b.step.Experiment.Analysis = Analysis(templates...)
+		return b
+	}
 	b.step.Analysis = Analysis(templates...)
 	return b
 }

@@ -90,9 +90,9 @@ func readVersions(words []string) (map[string]float64, error) {
 		return out, nil
 	}
 	for len(words) > 0 {
-		found, _, write := match("<version> <percent>", words[:min(2, len(words))])
+		found, _, write := match("<arm> <percent>", words[:min(2, len(words))])
 		if write != "" {
-			return nil, fmt.Errorf("%q: write versions and their figures, such as v1 3 v2 1, or none", strings.Join(words, " "))
+			return nil, fmt.Errorf("%q: write versions, or baseline, and their figures, such as v1 3 v2 1, or none", strings.Join(words, " "))
 		}
 		out[found.word(0)] = found.percent(1)
 		words = words[2:]
@@ -127,13 +127,13 @@ func conditionsOfPods() []form[Condition] {
 		looked("role of <version> <word>", "the label role of every pod of the version", func(g gaps, now, _ Picture) (string, bool) {
 			return fmt.Sprintf("%q", now.Roles[g.word(0)]), now.Roles[g.word(0)] == g.word(1)
 		}),
-		looked("same pods of <version>", "every pod of the version that there was at the last note is still there", func(g gaps, now, noted Picture) (string, bool) {
+		looked("same pods of <arm>", "every pod of the version that there was at the last note is still there", func(g gaps, now, noted Picture) (string, bool) {
 			gone := slices.DeleteFunc(slices.Clone(noted.Pods[g.word(0)]), func(name string) bool {
 				return slices.Contains(now.Pods[g.word(0)], name)
 			})
 			return fmt.Sprintf("%v are gone", gone), len(gone) == 0
 		}),
-		looked("other pods of <version>", "no pod of the version that there was at the last note is there, and there are others", func(g gaps, now, noted Picture) (string, bool) {
+		looked("other pods of <arm>", "no pod of the version that there was at the last note is there, and there are others", func(g gaps, now, noted Picture) (string, bool) {
 			left := slices.DeleteFunc(slices.Clone(now.Pods[g.word(0)]), func(name string) bool {
 				return !slices.Contains(noted.Pods[g.word(0)], name)
 			})
@@ -166,7 +166,7 @@ func conditionsOfPods() []form[Condition] {
 
 func conditionsOfTraffic() []form[Condition] {
 	return []form[Condition]{
-		looked("traffic reaches <version>", "the version gets a share, however small", func(g gaps, now, _ Picture) (string, bool) {
+		looked("traffic reaches <arm>", "the version, or the baseline of an experiment, gets a share, however small", func(g gaps, now, _ Picture) (string, bool) {
 			return figures(now.Traffic), now.Traffic[g.word(0)] > 0
 		}),
 		looked("traffic is lost", "a share goes where no pod is ready", func(_ gaps, now, _ Picture) (string, bool) {

@@ -147,7 +147,7 @@ func objectForms() []form[Object] {
 	forms := []form[Object]{{words: string(ReplicaSet) + " of <version>", make: func(g gaps) (Object, error) {
 		return Object{Kind: ReplicaSet, Version: g.word(0)}, nil
 	}}}
-	for _, kind := range []ObjectKind{ActiveService, StandbyService, Route, AnalysisTemplate, AnalysisRun, Deployment, Rollout} {
+	for _, kind := range []ObjectKind{ActiveService, StandbyService, BaselineService, Route, AnalysisTemplate, AnalysisRun, Deployment, Rollout} {
 		forms = append(forms, form[Object]{words: string(kind), make: func(gaps) (Object, error) { return Object{Kind: kind}, nil }})
 	}
 	return forms

@@ -57,6 +57,7 @@ func (g gap) fits(word string) bool {
 func gapKinds() map[string]gap {
 	return map[string]gap{
 		"<version>":  {`v[0-9]+`, "a version such as v2"},
+		"<arm>":      {`v[0-9]+|baseline`, "a version such as v2, or baseline"},
 		"<count>":    {`[0-9]{1,6}`, "a number such as 4"},
 		"<percent>":  {`[0-9]{1,3}(\.[0-9])?`, "a percentage without its sign, such as 25 or 12.5"},
 		"<limit>":    {`[0-9]{1,6}%?`, "a number or a percentage, such as 1 or 25%"},

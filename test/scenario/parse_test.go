@@ -17,7 +17,7 @@ func TestParseSaysWhatToWrite(t *testing.T) {
 		"no strategy":              {"# It shows something.\nrelease v1", `x.txt:2: there is no strategy`},
 		"no story":                 {head, `x.txt: nothing happens`},
 		"a setting of another one": {"# It shows something.\nstrategy recreate\nsurge 1\nrelease v1", `x.txt:3: only canary and rollingUpdate have this`},
-		"an unknown part":          {"# It shows something.\nstrategy canary\nstep weight 20 wait 3s\nrelease v1", `x.txt:3: step: "wait" does not fit: write weight, replicas, match, mirror, pause, hold or analysis`},
+		"an unknown part":          {"# It shows something.\nstrategy canary\nstep weight 20 wait 3s\nrelease v1", `x.txt:3: step: "wait" does not fit: write weight, replicas, match, mirror, pause, experiment, hold or analysis`},
 		"something missing":        {head + "release", `x.txt:4: after "release" something is missing: write a version such as v2`},
 		"something too much":       {head + "release v1 v2", `x.txt:4: "v2" does not fit after "release v1": write nothing`},
 		"a step that is not there": {head + "release v1\nchange step 2 weight 30", `x.txt:5: there is no step 2: write 1 to 1`},

@@ -189,10 +189,12 @@ type Event struct {
 // ObjectKind is a kind of object that a scenario names.
 type ObjectKind string
 
-// Objects that a scenario names. All have the name of the Rollout but for the standby Service and the AnalysisTemplate.
+// Objects that a scenario names. All have the name of the Rollout but for the standby Service, that of a baseline and the
+// AnalysisTemplate.
 const (
 	ActiveService    ObjectKind = "active Service"
 	StandbyService   ObjectKind = "standby Service"
+	BaselineService  ObjectKind = "baseline Service"
 	Route            ObjectKind = "route"
 	AnalysisTemplate ObjectKind = "AnalysisTemplate"
 	// AnalysisRun stands for every AnalysisRun of the Rollout.
@@ -220,7 +222,8 @@ func (o Object) String() string {
 	return string(o.Kind) + " of " + o.Version
 }
 
-// Picture is what can be seen at one moment. Revisions have the names of versions: v1, v2.
+// Picture is what can be seen at one moment. Revisions have the names of versions: v1, v2; the fresh baseline of an experiment
+// is called baseline.
 type Picture struct {
 	// Fresh says that the status speaks of the spec and of the command that were written last.
 	Fresh bool

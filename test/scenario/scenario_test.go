@@ -91,7 +91,7 @@ func TestEveryWordIsListed(t *testing.T) {
 	b.WriteString("\n## Gaps\n\n")
 	kinds := gapKinds()
 	for _, name := range []string{
-		"<version>", "<count>", "<percent>", "<limit>", "<duration>", "<step>", "<strategy>", "<action>", "<phase>",
+		"<version>", "<arm>", "<count>", "<percent>", "<limit>", "<duration>", "<step>", "<strategy>", "<action>", "<phase>",
 		"<verdict>", "<gate>", "<type>", "<truth>", "<reason>", "<when>", "<word>", "<text>",
 	} {
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, kinds[name].write)

@@ -228,7 +228,7 @@ func settingsOfCanary() []form[setting] {
 			c.Analysis = &v1alpha1.BackgroundAnalysis{Analysis: *builder.Analysis(Template), StartingStep: g.number(0) - 1}
 			return nil
 		}),
-		ofCanary("step <part>", "one more step: weight, replicas, match (a word in a header, or none), mirror, pause, hold, analysis, in any order, as many as it has", func(c *v1alpha1.CanaryStrategy, g gaps) error {
+		ofCanary("step <part>", "one more step: weight, replicas, match (a word in a header, or none), mirror, pause, hold, analysis, in any order, as many as it has; after experiment (pods of each) pause and analysis are the experiment's", func(c *v1alpha1.CanaryStrategy, g gaps) error {
 			step, err := readStep(g[0])
 			c.Steps = append(c.Steps, step)
 			return err
@@ -278,6 +278,9 @@ func stepParts() []form[func(*builder.StepBuilder)] {
 		}},
 		{words: "pause <duration>", make: func(g gaps) (func(*builder.StepBuilder), error) {
 			return func(b *builder.StepBuilder) { b.Pause(g.duration()) }, nil
+		}},
+		{words: "experiment <count>", make: func(g gaps) (func(*builder.StepBuilder), error) {
+			return func(b *builder.StepBuilder) { b.Experiment(g.number(0)) }, nil
 		}},
 		{words: "hold", make: func(gaps) (func(*builder.StepBuilder), error) {
 			return func(b *builder.StepBuilder) { b.Hold() }, nil

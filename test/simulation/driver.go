@@ -187,7 +187,7 @@ func (e *environment) again(k kind) {
 func (e *environment) hashOf(namespace, image string) string {
 	s := e.world.Server
 	for _, pod := range listed[*corev1.Pod](s, kindPod(), namespace) {
-		if pod.Spec.Containers[0].Image == image {
+		if pod.Spec.Containers[0].Image == image && pod.Labels[v1alpha1.LabelBaselineOf] == "" {
 			return pod.Labels[v1alpha1.LabelPodTemplateHash]
 		}
 	}

@@ -23,9 +23,10 @@ type Invariant struct {
 	rest  func(*World, *subject, *truth) string
 }
 
-// Invariants are the thirty of the specification, three about what is laid over weights, and one about probes.
+// Invariants are the thirty of the specification, three about what is laid over weights, one about probes, and two about
+// experiments.
 func Invariants() []Invariant {
-	return slices.Concat(trafficInvariants(), overlayInvariants(), releaseInvariants(), setInvariants(), controlInvariants())
+	return slices.Concat(trafficInvariants(), overlayInvariants(), experimentInvariants(), releaseInvariants(), setInvariants(), controlInvariants())
 }
 
 func trafficInvariants() []Invariant {

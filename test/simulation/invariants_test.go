@@ -116,6 +116,7 @@ func bites() map[string]bite {
 	out := trafficBites()
 	maps.Copy(out, overlayBites())
 	maps.Copy(out, probeBites())
+	maps.Copy(out, experimentBites())
 	maps.Copy(out, abortBites())
 	maps.Copy(out, releaseBites())
 	maps.Copy(out, setBites())
@@ -501,8 +502,8 @@ func TestEveryInvariantBites(t *testing.T) {
 
 func TestInvariantsAreAllThere(t *testing.T) {
 	all := Invariants()
-	if len(all) != 34 {
-		t.Errorf("%d invariants, want 34", len(all))
+	if len(all) != 36 {
+		t.Errorf("%d invariants, want 36", len(all))
 	}
 	seen := map[string]bool{}
 	for _, i := range all {

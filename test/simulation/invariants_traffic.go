@@ -403,7 +403,7 @@ func serviceFields(l *look) string {
 	before, ok := l.change.Before.(*corev1.Service)
 	after, isService := l.change.After.(*corev1.Service)
 	if !ok || !isService {
-		if l.change.Verb == VerbCreate && metav1.IsControlledBy(l.change.After, l.after.rollout) || l.takesTwinAlong(before) {
+		if l.change.Verb == VerbCreate && metav1.IsControlledBy(l.change.After, l.after.rollout) || l.takesTwinAlong(before) || l.closes(before) {
 			return ""
 		}
 		return "a Service that is not ours was created or deleted"

@@ -218,9 +218,18 @@ func editedStep(key types.NamespacedName, name string, change func(*v1alpha1.Can
 		if canary == nil || step >= len(canary.Steps) {
 			return nil
 		}
+		if canary.Steps[step].Experiment != nil {
+			change = editExperiment
+		}
 		w.Change(key, func(r *v1alpha1.Rollout) { change(&r.Spec.Strategy.Canary.Steps[step]) })
 		return func(w *World) string { return w.restsAtStep(key, int32(step)) }
 	})
+}
+
+// editExperiment is what somebody may change of a step with an experiment: its size and its time.
+func editExperiment(s *v1alpha1.CanaryStep) {
+	s.Experiment.Replicas = ptr.To[int32](3)
+	s.Experiment.Duration = &metav1.Duration{Duration: 20 * time.Second}
 }
 
 // restsAtStep looks at a release that is still at a step which was edited, as nobody ends its gates: it has the weight that

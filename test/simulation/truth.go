@@ -24,6 +24,9 @@ type truth struct {
 	sets   map[string]set
 	active,
 	standby backend
+	// baselines are the ReplicaSets of fresh baselines, by hash, and baseline the Service that reaches one.
+	baselines map[string]set
+	baseline  backend
 	// weight is the share of the standby Service as the routes have it, in tenths of a percent; programmed is what the
 	// gateway serves by.
 	weight, programmed int32
@@ -66,22 +69,17 @@ func (w *World) truthOf(s *subject) *truth {
 		return nil
 	}
 	c := s.compile(rollout)
-	t := &truth{rollout: rollout, spec: c.spec, target: c.target, sets: map[string]set{}, weight: planner.WeightUnknown}
+	t := &truth{rollout: rollout, spec: c.spec, target: c.target, sets: map[string]set{}, baselines: map[string]set{}, weight: planner.WeightUnknown}
 	if rollout.Spec.WorkloadRef != nil {
 		t.target = rollout.Status.UpdateRevision // the template is elsewhere
 	}
-	owners := map[string]string{} // revision by name of the ReplicaSet
-	for _, rs := range listed[*appsv1.ReplicaSet](w.Server, kindReplicaSet(), s.key.Namespace) {
-		if hash := hashOf(rs); hash != "" && rs.DeletionTimestamp == nil && belongs(rs, rollout) {
-			t.sets[hash] = set{rs: rs, desired: ptr.Deref(rs.Spec.Replicas, 1)}
-			owners[rs.Name] = hash
-		}
-	}
+	owners := w.ownSets(t)
 	w.retarget(t, c.collisions)
 	alive := w.countPods(t, owners)
 	if rollout.Spec.Services != nil {
 		t.active = w.backendOf(s.key.Namespace, rollout.Spec.Services.Active, owners, alive)
 		t.standby = w.backendOf(s.key.Namespace, rollout.Spec.Services.StandbyName(), owners, alive)
+		t.baseline = w.backendOf(s.key.Namespace, revision.BaselineServiceName(rollout.Name), owners, alive)
 	}
 	w.weigh(t)
 	return t
@@ -124,6 +122,12 @@ func (w *World) countPods(t *truth, owners map[string]string) map[string]bool {
 	for _, pod := range listed[*corev1.Pod](w.Server, kindPod(), t.rollout.Namespace) {
 		owner := metav1.GetControllerOf(pod)
 		if owner == nil || pod.DeletionTimestamp != nil || owners[owner.Name] == "" {
+			continue
+		}
+		if _, baseline := t.baselines[owners[owner.Name]]; baseline {
+			if serving(pod) {
+				alive[pod.Name] = true
+			}
 			continue
 		}
 		one := t.sets[owners[owner.Name]]

@@ -45,17 +45,23 @@ func revisionName(hash string) string {
 }
 
 func planRows(f forecast.Forecast) [][]Cell {
-	others := false
+	others, baseline := false, false
 	for _, s := range f.Steps {
-		others = others || otherPods(f, s) > 0
+		others, baseline = others || otherPods(f, s) > 0, baseline || s.Baseline > 0
 	}
 	columns := []string{"STEP", "TRAFFIC", "STABLE", "CANDIDATE"}
+	if baseline {
+		columns = append(columns, "BASELINE")
+	}
 	if others {
 		columns = append(columns, "OTHERS")
 	}
 	rows := [][]Cell{headings(append(columns, "AFTER", "THEN")...)}
 	for _, s := range f.Steps {
 		row := []Cell{{Text: stageName(s)}, {Text: traffic(f, s)}, {Text: number(s.PodsOf(f.Stable))}, candidatePods(f, s)}
+		if baseline {
+			row = append(row, Cell{Text: number(s.Baseline)})
+		}
 		if others {
 			row = append(row, Cell{Text: number(otherPods(f, s))})
 		}
@@ -108,7 +114,11 @@ func gates(s forecast.Step) string {
 	for _, g := range s.Gates {
 		switch g.Kind {
 		case string(planner.PauseGate):
-			out = append(out, "pause "+durationOf(g.Least))
+			what := "pause "
+			if s.Baseline > 0 {
+				what = "experiment for "
+			}
+			out = append(out, what+durationOf(g.Least))
 		case string(planner.PersonGate):
 			out = append(out, "a person promotes")
 		case forecast.KindProbe:

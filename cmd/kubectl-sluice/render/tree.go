@@ -125,6 +125,9 @@ func (d drawing) revision(rs *appsv1.ReplicaSet) node {
 	for i := range rs.Spec.Template.Spec.Containers {
 		used = append(used, rs.Spec.Template.Spec.Containers[i].Image)
 	}
+	if of := rs.Labels[v1alpha1.LabelBaselineOf]; of != "" {
+		name, role = "Baseline "+hashOf(rs), Cell{Text: "of " + of, Style: Busy}
+	}
 	revision := node{row: []Cell{{Text: name}, role, {}, {}, {Text: strings.Join(used, ", ")}}}
 	revision.children = append(revision.children, d.replicaSet(rs))
 	if role.Text == "" {

@@ -35,17 +35,13 @@ type batch struct {
 func newCluster(start Start) *cluster {
 	c := &cluster{Snapshot: start.Snapshot, start: start, pods: map[string][]batch{}, ends: map[string]time.Time{}}
 	c.Problems = nil
-	c.Revisions = slices.Clone(c.Revisions)
+	c.Revisions, c.Baselines = slices.Clone(c.Revisions), slices.Clone(c.Baselines)
 	c.Analyses = slices.Clone(c.Analyses)
 	for i := range c.Revisions {
-		r := &c.Revisions[i]
-		r.Hindered, r.Terminating, r.Outdated, r.OutdatedAvailable = "", 0, 0, 0
-		if r.Ready > 0 {
-			c.pods[r.Hash] = append(c.pods[r.Hash], batch{r.Ready, c.Now, c.Now})
-		}
-		if young := r.Created - r.Ready; young > 0 {
-			c.pods[r.Hash] = append(c.pods[r.Hash], c.born(young))
-		}
+		c.begin(&c.Revisions[i])
+	}
+	for i := range c.Baselines {
+		c.begin(&c.Baselines[i])
 	}
 	for _, a := range c.Analyses {
 		if !a.Phase.Ended() {
@@ -54,6 +50,17 @@ func newCluster(start Start) *cluster {
 	}
 	c.follow()
 	return c
+}
+
+// begin takes over the pods that a snapshot counts.
+func (c *cluster) begin(r *planner.Revision) {
+	r.Hindered, r.Terminating, r.Outdated, r.OutdatedAvailable = "", 0, 0, 0
+	if r.Ready > 0 {
+		c.pods[r.Hash] = append(c.pods[r.Hash], batch{r.Ready, c.Now, c.Now})
+	}
+	if young := r.Created - r.Ready; young > 0 {
+		c.pods[r.Hash] = append(c.pods[r.Hash], c.born(young))
+	}
 }
 
 // born are pods that are created now.
@@ -109,6 +116,8 @@ func (c *cluster) measure(action planner.Action) {
 		c.Analyses[i].Phase, c.Analyses[i].EndedAt = v1alpha1.AnalysisStopped, c.Now
 	case planner.ProbeShare:
 		c.Probe = &planner.Probe{Of: a.Of, Confirmed: true}
+	default:
+		c.performBaseline(action)
 	}
 }
 
@@ -134,7 +143,7 @@ func (c *cluster) index(hash string) int {
 
 // follow lets every other controller do what it is asked for now, and says whether one did.
 func (c *cluster) follow() bool {
-	moved := false
+	moved := c.followBaseline()
 	for i := range c.Revisions {
 		moved = c.run(&c.Revisions[i]) || moved
 	}

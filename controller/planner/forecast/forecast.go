@@ -72,6 +72,8 @@ type Step struct {
 	Overlay string `json:"overlay,omitempty"`
 	// Pods are those of each revision that has any.
 	Pods []Pods `json:"pods"`
+	// Baseline is the number of pods of stable's template that an experiment runs beside them.
+	Baseline int32 `json:"baseline,omitempty"`
 	// After is the least time from the beginning until the stage is reached.
 	After metav1.Duration `json:"after"`
 	// Gates must hold before the next stage.

@@ -143,8 +143,11 @@ func (w *writer) count() {
 		most += max(r.Created, r.Desired)
 		least += min(r.Available, r.Desired)
 	}
+	for _, r := range w.Baselines {
+		most += max(r.Created, r.Desired)
+	}
 	if last := len(w.out.Steps) - 1; last >= 0 && w.out.Steps[last].Pods == nil {
-		w.out.Steps[last].Pods = w.asked()
+		w.out.Steps[last].Pods, w.out.Steps[last].Baseline = w.asked(), w.askedOfBaseline()
 	}
 	w.out.MostPods = max(w.out.MostPods, most)
 	w.out.LeastAvailable = min(w.out.LeastAvailable, least)

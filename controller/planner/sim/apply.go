@@ -11,6 +11,7 @@ func (w World) apply(a planner.Action) World {
 	w.applyToPods(a)
 	w.applyToTraffic(a)
 	w.applyToAnalyses(a)
+	w.applyToBaseline(a)
 	return w
 }
 

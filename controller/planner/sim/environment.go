@@ -36,6 +36,7 @@ func (w World) helpful() []successor {
 		n.Programmed, n.ProgrammedOverlay = w.Weight, w.Overlay
 		out = append(out, successor{n, fmt.Sprintf("the gateway programs %d", w.Weight)})
 	}
+	out = append(out, w.baselineSteps()...)
 	for i, a := range w.Analyses {
 		if a.Phase == v1alpha1.AnalysisRunning && a.Gate != planner.GateBackground {
 			n := w.verdict(i, v1alpha1.AnalysisPassed)
@@ -124,7 +125,7 @@ func (w *World) stop(name string) {
 
 // hostile are the events of the budget.
 func (w World) hostile() []successor {
-	out := slices.Concat(w.edits(), w.commands(), w.deletions(), w.ends())
+	out := slices.Concat(w.edits(), w.commands(), w.deletions(), w.ends(), w.hostileToBaseline())
 	for i, set := range w.Sets {
 		if w.Budget.Deaths > 0 && set.Ready > 0 {
 			n := w
@@ -210,12 +211,17 @@ func (w World) edits() []successor {
 
 // respecs are edits of the steps, at any time: more of them, fewer, without gates, and with an analysis at each.
 func (w World) respecs() []successor {
-	var bare, measured, rematched []planner.Step
+	var bare, measured, rematched, plain []planner.Step
 	for i, step := range w.Spec.Steps {
 		if len(w.Spec.Overlays) > 0 {
 			other := step
 			other.Overlay = 1 - step.Overlay
 			rematched = append(rematched, other)
+		}
+		if w.hasExperiment() {
+			other := step
+			other.Baseline = false
+			plain = append(plain, other)
 		}
 		step.Gates = nil
 		bare = append(bare, step)
@@ -236,6 +242,7 @@ func (w World) respecs() []successor {
 		{"the gates are removed", bare},
 		{"each step gets an analysis", measured},
 		{"each step gets matches, or loses those that it has", rematched},
+		{"the experiment is removed", plain},
 	} {
 		if edit.steps == nil {
 			continue
@@ -246,6 +253,11 @@ func (w World) respecs() []successor {
 		out = append(out, successor{n, edit.what})
 	}
 	return out
+}
+
+// hasExperiment says whether a step has an experiment.
+func (w *World) hasExperiment() bool {
+	return slices.ContainsFunc(w.Spec.Steps, func(step planner.Step) bool { return step.Baseline })
 }
 
 func (w World) commands() []successor {

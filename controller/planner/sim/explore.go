@@ -183,7 +183,7 @@ func atRest(w *World, plan planner.Plan) bool {
 	case w.Leaving.Asked:
 		return w.Leaving.Gone && !w.Leaving.Forced
 	case w.Spec.Paused || plan.Waiting || w.stableDeleted():
-		return true
+		return w.tidy()
 	case !w.onlyStable():
 		return false
 	case w.State.Stage == v1alpha1.StageAborted:
@@ -195,7 +195,7 @@ func atRest(w *World, plan planner.Plan) bool {
 // onlyStable says whether stable has all its pods, and no other revision has any.
 func (w *World) onlyStable() bool {
 	stable := Index(w.State.Stable)
-	return stable >= 0 && w.Sets[stable].Ready == w.Spec.Replicas && w.othersGone(stable)
+	return stable >= 0 && w.Sets[stable].Ready == w.Spec.Replicas && w.othersGone(stable) && w.cleared() == ""
 }
 
 // stableDeleted says whether an abort has nothing to go back to: only a person brings back what a person has deleted.

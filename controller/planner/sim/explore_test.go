@@ -44,6 +44,8 @@ func scenarios() map[string]World {
 	matched := base(planner.Routed)
 	matched.Overlays = []v1alpha1.Overlay{{}, {Match: []v1alpha1.RequestMatch{{Cookie: &v1alpha1.CookieMatch{Name: "beta", Value: "1"}}}}}
 	matched.Steps[0].Weight, matched.Steps[0].Overlay = 0, 1
+	experiment := base(planner.Routed)
+	experiment.Steps = []planner.Step{{Weight: 0, Replicas: 1, Baseline: true, Gates: experiment.Steps[0].Gates}}
 	two := Budget{Edits: 2}
 	abort := Budget{Edits: 1, Aborts: 1, Deaths: initialDeaths}
 	verdict := Budget{Edits: 1, Failures: 1, Deaths: initialDeaths}
@@ -51,6 +53,7 @@ func scenarios() map[string]World {
 	modes := map[string]World{
 		"canary by route":                      {Spec: routed, Services: true},
 		"canary by matches":                    {Spec: matched, Services: true},
+		"canary with an experiment":            {Spec: experiment, Services: true},
 		"canary by route, stable proportional": {Spec: proportional, Services: true},
 		"blue/green by selector":               {Spec: blueGreen, Services: true},
 		"blue/green by route":                  {Spec: routedBlueGreen, Services: true},
@@ -75,7 +78,7 @@ func scenarios() map[string]World {
 			out[mode+", "+what] = w
 		}
 	}
-	for _, mode := range []string{"canary by route", "canary by matches", "canary by route, stable proportional", "canary by ratio"} {
+	for _, mode := range []string{"canary by route", "canary by matches", "canary with an experiment", "canary by route, stable proportional", "canary by ratio"} {
 		w := modes[mode]
 		w.Spec.Steps = append(slices.Clone(w.Spec.Steps), planner.Step{Weight: 750, Replicas: planner.WhatTheWeightNeeds})
 		w.Budget = Budget{Edits: 1, Respecs: 1}
@@ -108,6 +111,9 @@ func addThree(out map[string]World, spec planner.Spec) {
 // addAccidents adds worlds with one replica in which the Rollout is deleted and something of it besides.
 func addAccidents(out, modes map[string]World) {
 	for mode, w := range modes {
+		if w.hasExperiment() {
+			continue // its worlds are 375,000; deletions and ends have worlds of their own
+		}
 		w.Spec.Replicas, w.Spec.Unavailable, w.Spec.ScaleDownDelay = 1, min(1, w.Spec.Unavailable), 0
 		w.Spec.Steps = slices.Clone(w.Spec.Steps)
 		for i := range w.Spec.Steps {
@@ -305,6 +311,56 @@ func faultsInLeaving() map[string]fault {
 	}
 }
 
+func faultsInExperiments() map[string]fault {
+	return map[string]fault{
+		"an experiment that nobody ends": {"canary with an experiment, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
+			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool { return a == planner.CloseBaseline{} })
+		}), "STUCK"},
+		"a baseline that ends while it is reached": {"canary with an experiment, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			for i, a := range p.Actions {
+				if a == (planner.CloseBaseline{}) {
+					p.Actions[i] = planner.ScaleBaseline{Baseline: s.Baseline.Revision}
+				}
+			}
+		}), "FRESH"},
+		"a baseline larger than the candidate": {"canary with an experiment, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
+			for i, a := range p.Actions {
+				if made, ok := a.(planner.CreateBaseline); ok {
+					made.Replicas++
+					p.Actions[i] = made
+				}
+			}
+		}), "FRESH"},
+	}
+}
+
+func faultsOfBaselines() map[string]fault {
+	return map[string]fault{
+		"an experiment without its baseline": {"canary with an experiment, failing", tamper(func(_ planner.Snapshot, p *planner.Plan) {
+			p.Actions = slices.DeleteFunc(p.Actions, func(a planner.Action) bool {
+				_, made := a.(planner.CreateBaseline)
+				return made
+			})
+			if p.Why.Reason == v1alpha1.ReasonWaitingForPods && p.State.Stage == v1alpha1.StageStepping {
+				p.State.Stage = v1alpha1.StagePromoting
+			}
+		}), "BESIDE"},
+		"an experiment with traffic": {"canary with an experiment, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.State.Stage == v1alpha1.StageStepping && s.Baseline.Found {
+				p.Actions = append(p.Actions, planner.SetWeight{Tenths: 100})
+			}
+		}), "APART"},
+		"a deletion that leaves a baseline": {"canary with an experiment, ended", tamper(func(s planner.Snapshot, p *planner.Plan) {
+			if s.Leaving != nil && s.Active.Revision == "" && len(s.Baselines) > 0 {
+				p.Left, p.Actions = true, nil
+			}
+			if s.Leaving != nil && s.Active.Revision != "" {
+				p.Actions = []planner.Action{planner.PointService{Role: planner.Active}}
+			}
+		}), "DETACH"},
+	}
+}
+
 func faultsInPods() map[string]fault {
 	return map[string]fault{
 		"a step taken back": {"canary by route, failing", tamper(func(s planner.Snapshot, p *planner.Plan) {
@@ -356,6 +412,8 @@ func TestEveryInvariantBites(t *testing.T) {
 	maps.Copy(faults, faultsInPods())
 	maps.Copy(faults, faultsInMatches())
 	maps.Copy(faults, faultsInLeaving())
+	maps.Copy(faults, faultsInExperiments())
+	maps.Copy(faults, faultsOfBaselines())
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -39,6 +39,8 @@ func writeInvariants() []invariant {
 		{"BUDGET", "Behind one Service, pods stay within replicas + surge and replicas − unavailable.", budget},
 		{"WIDENED", "The active Service selects every pod only when those that should have no traffic are gone.", widened},
 		{"TOLD", "The weight of a candidate rises only when what compares it has been told that traffic moves.", told},
+		{"FRESH", "A baseline is that of the step under way, as large as the candidate, and leaves its Service before it ends.", fresh},
+		{"APART", "An experiment has no production traffic.", apart},
 		{"DELETE-SAFE", "A ReplicaSet is deleted only without pods, unselected, and neither stable nor candidate.", deleteSafe},
 	}
 }
@@ -377,6 +379,7 @@ func passInvariants(w *World, s planner.Snapshot, plan, again planner.Plan) []Vi
 	add("GATE", gate(w, plan))
 	add("QUIET", quiet(s, plan))
 	add("DETACH", detached(w, plan))
+	add("BESIDE", besides(w, plan))
 	return out
 }
 

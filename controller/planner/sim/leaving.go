@@ -64,6 +64,9 @@ func detached(w *World, plan planner.Plan) string {
 	if detail := w.residue(); detail != "" {
 		return detail
 	}
+	if detail := w.cleared(); detail != "" {
+		return detail
+	}
 	return w.deserted()
 }
 
@@ -120,6 +123,9 @@ func (w *World) uninvited() string {
 	home := w.Active.Selects - 1
 	if w.Spec.Mode == planner.Ratio || w.Sets[home].Ready == 0 {
 		return ""
+	}
+	if w.Baseline.Ready > 0 {
+		return fmt.Sprintf("the baseline has %d ready pods", w.Baseline.Ready)
 	}
 	for i, set := range w.Sets {
 		if i != home && i != Index(w.State.Stable) && set.Ready > 0 && w.shareOf(i) == 0 {

@@ -159,11 +159,34 @@ func stories() map[string]story {
 			"Somebody deletes the ReplicaSet of stable while the second step fails, and there is no way back.", canarySpec(true),
 			loseStable(),
 		},
+		"experiment": {"A canary that runs beside a fresh baseline before it gets traffic.", experimentSpec(), never},
+		"experiment-fails": {
+			"An experiment shows that the candidate is worse.", experimentSpec(),
+			at(v1alpha1.ReasonWaitingForPause, "the analysis fails", fail),
+		},
+		"experiment-superseded": {
+			"The template changes again while an experiment runs: the next release has a baseline of its own.", experimentSpec(),
+			at(v1alpha1.ReasonWaitingForPause, "the template becomes v3", func(w *World) { w.Target, w.Newest = 2, 2 }),
+		},
+		"experiment-deleted": {
+			"Somebody deletes the Rollout while an experiment runs.", experimentSpec(),
+			at(v1alpha1.ReasonWaitingForPause, "the rollout is deleted", end(false)),
+		},
 		"deadline": {
 			"Pods of the candidate never become ready.", canarySpec(true),
 			at(v1alpha1.ReasonWaitingForPods, "ten minutes pass", func(w *World) { w.Clock += 10 * time.Minute }),
 		},
 	}
+}
+
+// experimentSpec is a canary that begins with an experiment.
+func experimentSpec() v1alpha1.RolloutSpec {
+	spec := canarySpec(true)
+	canary := spec.Strategy.Canary
+	canary.Steps = []v1alpha1.CanaryStep{{Experiment: &v1alpha1.Experiment{
+		Replicas: replicas(2), Duration: &metav1.Duration{Duration: time.Minute}, Analysis: canary.Steps[1].Analysis,
+	}}, {Weight: weight(50)}}
+	return spec
 }
 
 func windowSpec() v1alpha1.RolloutSpec {

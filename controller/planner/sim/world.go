@@ -79,6 +79,8 @@ type World struct {
 	// Overlay is what the route has laid over the weight, by its index among Spec.Overlays, and ProgrammedOverlay what the
 	// gateway has taken of that.
 	Overlay, ProgrammedOverlay int32
+	// Baseline is that of an experiment.
+	Baseline Baseline
 	// Analyses are AnalysisRuns by name of the gate and attempt.
 	Analyses []planner.Analysis
 	// AnalysesOf is the attempt that Analyses belong to.
@@ -141,6 +143,7 @@ func (w *World) Snapshot() planner.Snapshot {
 	if w.AnalysesOf == w.State.Attempt {
 		s.Analyses = w.Analyses
 	}
+	w.Baseline.observe(&s)
 	return s
 }
 
@@ -187,6 +190,7 @@ func (w *World) key() string {
 	if w.Respecified {
 		for _, step := range w.Spec.Steps {
 			k.numbers(int64(step.Weight), int64(step.Overlay), int64(len(step.Gates)))
+			k.flags(step.Baseline)
 		}
 	}
 	for _, a := range w.Analyses {
@@ -197,7 +201,8 @@ func (w *World) key() string {
 	for _, n := range []int{b.Edits, b.Aborts, b.Promotes, b.Fulls, b.Retries, b.Deaths, b.Failures, b.Pauses, b.Deadlines, b.Scales, b.Respecs, b.Deletions, b.Ends} {
 		k.numbers(int64(n))
 	}
-	k.words(w.Command.ID, w.Command.Revision)
+	k.words(w.Command.ID, w.Command.Revision, w.Baseline.Hash, w.Baseline.Open)
+	k.numbers(int64(w.Baseline.Desired), int64(w.Baseline.Ready), int64(w.Baseline.Endpoints))
 	k.memory(w)
 	return string(k)
 }
@@ -271,6 +276,9 @@ func (w *World) String() string {
 		if set.Exists {
 			fmt.Fprintf(&b, " %s=%d/%d+%d", Name(i), set.Desired, set.Ready, set.Starting)
 		}
+	}
+	if w.cleared() != "" {
+		fmt.Fprintf(&b, " baseline=%+v", w.Baseline)
 	}
 	fmt.Fprintf(&b, " active=%d%v standby=%d%v", w.Active.Selects, w.Active.Endpoints, w.Standby.Selects, w.Standby.Endpoints)
 	return b.String()

@@ -265,7 +265,7 @@ func (w *World) create(ctx context.Context, kind scenario.ObjectKind) error {
 		object = w.make.Route()
 	case scenario.AnalysisTemplate:
 		object = w.make.Analysis()
-	case scenario.StandbyService, scenario.AnalysisRun, scenario.ReplicaSet, scenario.Deployment, scenario.Rollout:
+	case scenario.StandbyService, scenario.BaselineService, scenario.AnalysisRun, scenario.ReplicaSet, scenario.Deployment, scenario.Rollout:
 		return fmt.Errorf("nobody creates the %s by hand", kind)
 	}
 	object.SetNamespace(w.namespace)
@@ -301,7 +301,7 @@ func (w *World) find(ctx context.Context, o scenario.Object) ([]client.Object, e
 		err := w.client.List(ctx, &list, client.InNamespace(w.namespace))
 		found := slices.DeleteFunc(list.Items, func(rs appsv1.ReplicaSet) bool { return w.make.Version(&rs.Spec.Template) != o.Version })
 		return pointers(found, func(rs *appsv1.ReplicaSet) client.Object { return rs }), err
-	case scenario.ActiveService, scenario.StandbyService, scenario.Route, scenario.AnalysisTemplate, scenario.Deployment, scenario.Rollout:
+	case scenario.ActiveService, scenario.StandbyService, scenario.BaselineService, scenario.Route, scenario.AnalysisTemplate, scenario.Deployment, scenario.Rollout:
 	}
 	object := named(o.Kind)
 	err := w.client.Get(ctx, w.key(object.GetName()), object)
@@ -320,6 +320,8 @@ func named(kind scenario.ObjectKind) client.Object {
 		object = &corev1.Service{}
 	case scenario.StandbyService:
 		object, name = &corev1.Service{}, standby()
+	case scenario.BaselineService:
+		object, name = &corev1.Service{}, revision.BaselineServiceName(scenario.Name)
 	case scenario.Route:
 		object = &gatewayv1.HTTPRoute{}
 	case scenario.AnalysisTemplate:

@@ -15,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/controller/revision"
 	"github.com/sluice-dev/sluice/test/scenario"
 )
 
@@ -44,6 +45,9 @@ func (w *World) Picture(ctx context.Context) (scenario.Picture, error) {
 	for _, rs := range s.sets {
 		if hash := rs.Labels[v1alpha1.LabelPodTemplateHash]; hash != "" {
 			w.versions[hash] = w.make.Version(&rs.Spec.Template)
+		}
+		if rs.Labels[v1alpha1.LabelBaselineOf] != "" {
+			w.versions[rs.Labels[v1alpha1.LabelPodTemplateHash]] = baseline
 		}
 	}
 	p := scenario.Picture{Fresh: true, Pods: map[string][]string{}, Ready: map[string]int{}, Analyses: map[string]string{}}
@@ -212,6 +216,7 @@ func (s seen) objects(version func(*corev1.PodTemplateSpec) string) map[string]b
 		scenario.Deployment:       s.deployment != nil,
 		scenario.ActiveService:    service(scenario.Name),
 		scenario.StandbyService:   service(standby()),
+		scenario.BaselineService:  service(revision.BaselineServiceName(scenario.Name)),
 		scenario.AnalysisRun:      len(s.runs) > 0,
 		scenario.AnalysisTemplate: len(s.templates) > 0,
 	} {
@@ -220,10 +225,16 @@ func (s seen) objects(version func(*corev1.PodTemplateSpec) string) map[string]b
 		}
 	}
 	for i := range s.sets {
+		if s.sets[i].Labels[v1alpha1.LabelBaselineOf] != "" {
+			continue
+		}
 		out[scenario.Object{Kind: scenario.ReplicaSet, Version: version(&s.sets[i].Spec.Template)}.String()] = true
 	}
 	return out
 }
+
+// baseline is what scenarios call a fresh baseline.
+const baseline = "baseline"
 
 // standby is the name of the standby Service.
 func standby() string { return scenario.Name + v1alpha1.DefaultStandbySuffix }
