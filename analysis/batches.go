@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/sluice-dev/sluice/analysis/judge"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -66,8 +68,29 @@ type Counted struct {
 	Batch judge.Batch
 	// Histograms are how long requests took; nil where it does not matter.
 	Histograms *Histograms
+	// Scrape is the time between two samples; 0 when it cannot be told.
+	Scrape time.Duration
 	// Until is the end of the batch.
 	Until time.Time
+}
+
+// longestLag bounds how long after its end a batch is counted, where something pretends to be scraped once an hour.
+const longestLag = 10 * time.Minute
+
+// lagOf is how long after its end a batch is counted: once two scrapes are in.
+func lagOf(left *v1alpha1.Comparison) time.Duration {
+	if left == nil || left.Lag == nil {
+		return v1alpha1.RatioLag
+	}
+	return min(max(left.Lag.Duration, v1alpha1.RatioLag), longestLag)
+}
+
+// lagged is the lag that a scrape asks for; nil for no more than the usual one.
+func lagged(scrape time.Duration) *metav1.Duration {
+	if 2*scrape <= v1alpha1.RatioLag {
+		return nil
+	}
+	return &metav1.Duration{Duration: min(2*scrape, longestLag).Round(time.Second)}
 }
 
 // told says what was counted in a batch.
@@ -117,7 +140,7 @@ func from(metric v1alpha1.Metric, status v1alpha1.AnalysisRunStatus, index int) 
 func (m Meter) count(
 	ctx context.Context, kind weighed, due upcoming, now time.Time,
 ) (v1alpha1.Measurement, *Counted, error) {
-	begin, end := due.from, now.Add(-v1alpha1.RatioLag).Truncate(time.Second)
+	begin, end := due.from, now.Add(-lagOf(due.left)).Truncate(time.Second)
 	if due.over() && due.to.Before(end) {
 		end = due.to
 	}
@@ -160,7 +183,7 @@ func batched(kind weighed, answer Count, end time.Time) (v1alpha1.Measurement, *
 		Partial: len(answer.Warnings) > 0, Age: age(answer, end), Scrape: max(answer.Scrape, usualScrape), Weight: 1, Batch: answer.Batch,
 		Objective: kind.alone(),
 	}.State()
-	counted := &Counted{Batch: answer.Batch, Histograms: answer.Histograms, Until: end}
+	counted := &Counted{Batch: answer.Batch, Histograms: answer.Histograms, Scrape: answer.Scrape, Until: end}
 	if state == judge.Ok {
 		return v1alpha1.Measurement{
 			State: v1alpha1.MeasurementSuccessful, Value: formatValue(answer.Batch.Candidate.Rate()), Message: counted.told(kind),

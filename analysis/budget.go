@@ -57,7 +57,7 @@ func (r Release) parts(own []thread) map[thread]float64 {
 	for _, run := range r.Earlier {
 		for _, thread := range deciding(run.Spec) {
 			if _, known := parts[thread]; !known {
-				parts[thread] = falseAbort(run.Spec)
+				parts[thread] = falseAbort(run.Spec, slices.IndexFunc(run.Spec.Metrics, thread.isOf))
 				left -= parts[thread]
 			}
 		}
@@ -131,6 +131,9 @@ const maxSteps = 1000
 // thread is what makes two metrics of a release one test: the same metric, at gates that follow each other.
 type thread struct{ class, metric, what string }
 
+// isOf says whether a metric of a run that has the thread is the one.
+func (t thread) isOf(metric v1alpha1.Metric) bool { return metric.Name == t.metric }
+
 func (t thread) text() string { return t.class + "\n" + t.metric + "\n" + t.what }
 
 // threads of a run: one for each metric whose batches are weighed.
@@ -190,19 +193,22 @@ func carriedBy(spec v1alpha1.AnalysisRunSpec, metric string) *v1alpha1.CarriedEv
 	return nil
 }
 
-// falseAbort are the odds with which one metric of a run may abort a candidate without harm: those of all are divided.
-func falseAbort(spec v1alpha1.AnalysisRunSpec) float64 {
-	sharing := 0
+// falseAbort are the odds with which one metric of a run may abort a candidate without harm: its part, by weight, of those
+// of all whose evidence decides. A dry run has what it would have if it decided with the others.
+func falseAbort(spec v1alpha1.AnalysisRunSpec, index int) float64 {
+	all, own := 0.0, spec.Metrics[index]
 	for i := range spec.Metrics {
-		if kindOf(&spec.Metrics[i]) != nil && !spec.Metrics[i].IsDryRun() {
-			sharing++
-		}
+		all += weight(&spec.Metrics[i])
 	}
 	odds := judge.Defaults().FalseAbort
 	if given, err := percent("spec.errorBudget", spec.ErrorBudget, odds); err == nil && given > 0 {
 		odds = given
 	}
-	return odds / float64(max(sharing, 1))
+	if own.IsDryRun() {
+		own.DryRun = nil
+		all += weight(&own)
+	}
+	return odds * weight(&own) / max(all, 1)
 }
 
 // asPercent writes odds as a text such as "0.5%", rounded down to the six digits that the API holds.

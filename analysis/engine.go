@@ -233,6 +233,7 @@ func retryAfter(errors int32) time.Duration {
 
 // conclude derives phase, message and condition of the run from the results of its metrics.
 func conclude(spec v1alpha1.AnalysisRunSpec, status *v1alpha1.AnalysisRunStatus, now time.Time) {
+	together(spec, status.Metrics)
 	status.Phase = count(spec, status.Metrics).phase()
 	if spec.Terminate && !status.Phase.Ended() {
 		status.Phase = v1alpha1.AnalysisStopped

@@ -54,13 +54,12 @@ type Foresight struct {
 // Foresee tells what the ratios of a template would find under some traffic, when harm is there from the start. Metrics
 // with conditions are left out. The error is that of a ratio whose settings cannot be used.
 func Foresee(metrics []v1alpha1.Metric, traffic Traffic) ([]Foresight, error) {
-	odds := oddsOf(v1alpha1.AnalysisRunSpec{Metrics: metrics})
 	var all []Foresight
-	for _, metric := range metrics {
+	for i, metric := range metrics {
 		if metric.Ratio == nil {
 			continue
 		}
-		settings, err := ratio{&metric}.settings(odds)
+		settings, err := ratio{&metric}.settings(oddsOf(v1alpha1.AnalysisRunSpec{Metrics: metrics}, i))
 		if err != nil {
 			return nil, err
 		}

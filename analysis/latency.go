@@ -60,6 +60,10 @@ func (l latency) given() ([]judge.Bound, error) {
 func (l latency) settings(odds odds) (func(judge.Bound) judge.Settings, error) {
 	spec, settings := l.metric.Latency, judge.Defaults()
 	settings.FalseAbort, settings.Steps = odds.falseAbort, odds.steps
+	var err error
+	if settings.Dispersion, err = dispersion(l.metric); err != nil {
+		return nil, err
+	}
 	var relative, absolute float64
 	far := settings.At(judge.Bound{}).Fail
 	for _, margin := range []struct {

@@ -182,8 +182,8 @@ func TestDryRunTellsWhatIsWrong(t *testing.T) {
 
 // TestDryRunsHaveOddsOfTheirOwn holds that a ratio which decides nothing takes no odds of a false abort from one that does.
 func TestDryRunsHaveOddsOfTheirOwn(t *testing.T) {
-	alone := falseAbort(v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{ratioMetric()}})
-	if got := falseAbort(v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{ratioMetric(), ratioMetric(dry)}}); got != alone {
+	alone := falseAbort(v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{ratioMetric()}}, 0)
+	if got := falseAbort(v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{ratioMetric(), ratioMetric(dry)}}, 0); got != alone {
 		t.Errorf("odds of %v, want %v", got, alone)
 	}
 }

@@ -82,6 +82,9 @@ func (r ratio) settings(odds odds) (judge.Settings, error) {
 	}
 	settings.Fail, settings.Pass = margins(relative, absolute)
 	settings.FalseAbort, settings.Steps = odds.falseAbort, odds.steps
+	if settings.Dispersion, err = dispersion(r.metric); err != nil {
+		return settings, err
+	}
 	if err := settings.Check(); err != nil {
 		return settings, &Fault{Reason: v1alpha1.ReasonQueryInvalid, Field: "ratio", Message: err.Error()}
 	}

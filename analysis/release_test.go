@@ -106,7 +106,7 @@ const simulatedAlpha = 0.05
 // begun is the test of a run that begins, as resumed makes it.
 func begun(t *testing.T, spec v1alpha1.AnalysisRunSpec) *judge.Counts {
 	t.Helper()
-	settings, err := ratio{&spec.Metrics[0]}.settings(oddsOf(spec))
+	settings, err := ratio{&spec.Metrics[0]}.settings(oddsOf(spec, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func dueAt(spec v1alpha1.AnalysisRunSpec, index int, status v1alpha1.AnalysisRun
 	if r.over() && r.to.Before(end) {
 		end = r.to
 	}
-	return later(next, end.Add(v1alpha1.RatioLag)), true
+	return later(next, end.Add(lagOf(status.Metrics[index].Comparison))), true
 }
 
 // later is the later of two times.

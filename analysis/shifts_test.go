@@ -82,7 +82,7 @@ func TestEachWeightIsAStep(t *testing.T) {
 		batch(1, 100, 9, 1900), batch(0, 110, 9, 1900), batch(5, 400, 7, 1600), batch(7, 410, 7, 1600), batch(6, 400, 8, 1600),
 	}}
 	status := follow(t, spec, provider, 5)
-	settings, err := ratio{&spec.Metrics[0]}.settings(oddsOf(spec))
+	settings, err := ratio{&spec.Metrics[0]}.settings(oddsOf(spec, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,9 @@ func (s slo) settings(odds odds) (judge.Settings, error) {
 	settings.Fail = judge.Margin{Absolute: bad}
 	settings.Pass = judge.Margin{Absolute: min(passOverFailAbsolute*bad, (1+bad)/2)}
 	settings.FalseAbort, settings.Steps = odds.falseAbort, odds.steps
+	if settings.Dispersion, err = dispersion(s.metric); err != nil {
+		return settings, err
+	}
 	if err := settings.Check(); err != nil {
 		return settings, &Fault{Reason: v1alpha1.ReasonQueryInvalid, Field: "slo", Message: err.Error()}
 	}

@@ -39,9 +39,9 @@ type odds struct {
 	steps int
 }
 
-// oddsOf are those of each metric of a run.
-func oddsOf(spec v1alpha1.AnalysisRunSpec) odds {
-	return odds{falseAbort: falseAbort(spec), steps: int(spec.PlannedSteps)}
+// oddsOf are those of one metric of a run.
+func oddsOf(spec v1alpha1.AnalysisRunSpec, index int) odds {
+	return odds{falseAbort: falseAbort(spec, index), steps: int(spec.PlannedSteps)}
 }
 
 // resumed is the test of a metric as it was left: by this run, or by the one before it in the release.
@@ -49,17 +49,17 @@ func resumed(spec v1alpha1.AnalysisRunSpec, index int, left *v1alpha1.Comparison
 	metric := spec.Metrics[index]
 	kind, carried := kindOf(&metric), carriedBy(spec, metric.Name)
 	if carried == nil {
-		return kind.resume(oddsOf(spec), left)
+		return kind.resume(oddsOf(spec, index), left)
 	}
 	memory := &v1alpha1.Comparison{Memory: carried.Memory}
-	before, err := kind.resume(oddsOf(spec), memory)
+	before, err := kind.resume(oddsOf(spec, index), memory)
 	if err != nil {
 		return nil, err
 	}
 	if left == nil {
 		left = memory
 	}
-	test, err := kind.resume(oddsOf(spec), left)
+	test, err := kind.resume(oddsOf(spec, index), left)
 	if err != nil {
 		return nil, err
 	}
@@ -134,9 +134,11 @@ func compare(spec v1alpha1.AnalysisRunSpec, index int, result *v1alpha1.MetricRe
 	c := &v1alpha1.Comparison{
 		Until:    moment(counted.Until),
 		Evidence: short(math.Exp(min(test.fail(), maxShown))), Limit: short(math.Exp(test.settings().FailAt())),
-		Needed:  whole(needed),
-		Weights: weights,
-		History: prolonged(historyOf(result.Comparison), counted.Until, interval(spec.Metrics[index]), test.fail()),
+		Needed:     whole(needed),
+		Lag:        lagged(counted.Scrape),
+		Weights:    weights,
+		Dispersion: short(test.settings().Dispersion),
+		History:    prolonged(historyOf(result.Comparison), counted.Until, interval(spec.Metrics[index]), test.fail()),
 	}
 	test.tell(c, !isEndless(spec.Metrics[index]) || len(weights) > 0)
 	result.Comparison = c
@@ -235,20 +237,30 @@ func weighedMessage(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.Me
 	}
 	text := fmt.Sprintf("%s; evidence of harm %s, fails at %s%s", kindOf(&metric).told(*c), c.Evidence, c.Limit,
 		brought(spec, metric.Name))
+	return text + reason(spec, index, result, decision)
+}
+
+// reason says why a metric with batches is where it is.
+func reason(spec v1alpha1.AnalysisRunSpec, index int, result v1alpha1.MetricResult, decision judge.Decision) string {
+	name, c := spec.Metrics[index].Name, result.Comparison
 	switch result.Phase {
 	case v1alpha1.AnalysisPassed:
 		if decision.Proven {
-			return text + "; shown to be no worse than tolerated"
+			return "; shown to be no worse than tolerated"
 		}
-		return text + fmt.Sprintf("; %d requests would have shown what matters", c.Needed)
+		return fmt.Sprintf("; %d requests would have shown what matters", c.Needed)
 	case v1alpha1.AnalysisInconclusive:
 		lacking := strings.Join(decision.Lacking, "; ")
-		return text + "; too few to tell: " + strings.TrimPrefix(lacking, metric.Name+": ")
+		return "; too few to tell: " + strings.TrimPrefix(lacking, name+": ")
 	case v1alpha1.AnalysisRunning:
-		return text + moving(spec, c.Until.Time)
-	case v1alpha1.AnalysisFailed, v1alpha1.AnalysisStopped, v1alpha1.AnalysisPending:
+		return moving(spec, c.Until.Time)
+	case v1alpha1.AnalysisFailed:
+		if decision.Verdict != judge.Failed {
+			return " alone, and with the evidence of the other metrics before"
+		}
+	case v1alpha1.AnalysisStopped, v1alpha1.AnalysisPending:
 	}
-	return text
+	return ""
 }
 
 // moving says that nothing is counted because traffic moves; empty while it rests.

@@ -126,6 +126,12 @@ type Comparison struct {
 	// +kubebuilder:validation:MaxItems=4
 	// +listType=atomic
 	Bounds []BoundCounts `json:"bounds,omitempty"`
+	// Dispersion is how much more bad requests are taken to vary than independent ones: what the metric says, or 2.
+	// +optional
+	Dispersion string `json:"dispersion,omitempty"`
+	// Lag is how long after its end a batch is counted: two scrapes. Absent: 30s.
+	// +optional
+	Lag *metav1.Duration `json:"lag,omitempty"`
 	// Memory is the state of the test, for the next batch.
 	// +kubebuilder:validation:MaxLength=4096
 	Memory string `json:"memory"`

@@ -103,6 +103,7 @@ type AnalysisTemplateStatus struct {
 // +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes)) || has(self.interval)",message="a metric of its own kind looks again and again: write interval, such as \"15s\"",fieldPath=".interval"
 // +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo)) || !has(self.provider) || has(self.provider.prometheus)",message="ratio, slo and the like need counters of requests, which only prometheus has: write provider.prometheus, or compare a figure with a condition",fieldPath=".provider"
 // +kubebuilder:validation:XValidation:rule="!has(self.provider) || !has(self.provider.prometheus) || (has(self.ratio) || has(self.latency) || has(self.slo)) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio, slo and the like have selectors in its place: write the one or the other"
+// +kubebuilder:validation:XValidation:rule="!(has(self.weight) || has(self.dispersion)) || has(self.ratio) || has(self.latency) || has(self.slo)",message="weight and dispersion are for evidence: remove them, or write ratio, latency or slo in place of conditions"
 // +kubebuilder:validation:XValidation:rule="has(self.kubernetes) != has(self.provider)",message="kubernetes asks the API server and has no provider, and every other metric has one: write the one or the other",fieldPath=".provider"
 // +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.latency), has(self.slo), has(self.kubernetes)].filter(x, x).size() <= 1",message="a metric is of one kind: write ratio, or slo, or kubernetes and so on, and a second metric for the other"
 // +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count <= 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
@@ -144,6 +145,8 @@ type Metric struct {
 	FailureLimit int32 `json:"failureLimit,omitempty"`
 
 	MetricLimits `json:",inline"`
+
+	MetricStatistics `json:",inline"`
 
 	// SuccessCondition is a CEL expression over result, a number: "result >= 0.95". Without a failureCondition, a
 	// measurement for which it is false has failed.

@@ -93,7 +93,7 @@ func samples(value model.Value, selector string) (model.Matrix, error) {
 				fetch.Printable(stream.Metric.String(), fetch.ShownText)))
 		}
 	}
-	return matrix, nil
+	return matrix, twice(matrix)
 }
 
 // span is a time after from, until to and at to.
