@@ -3,7 +3,7 @@ package judge
 import "time"
 
 // State is what a source of figures had to say about a batch. Only Ok batches are evidence. The others neither pass nor
-// fail anything; how long they may go on is a Policy's matter.
+// fail anything; how long they may go on is said where an analysis is used: onError.
 type State string
 
 const (

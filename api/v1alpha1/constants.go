@@ -102,6 +102,10 @@ const (
 	ReasonWaitingForAnalysis = "WaitingForAnalysis"
 	// ReasonAnalysisInconclusive: an analysis ended without a verdict; a person decides.
 	ReasonAnalysisInconclusive = "AnalysisInconclusive"
+	// ReasonAwaitingDecision: an analysis failed, and its onFailed asks for a person to decide.
+	ReasonAwaitingDecision = "AwaitingDecision"
+	// ReasonAnalysisNotMeasured: an analysis could not be measured for as long as its onError allows.
+	ReasonAnalysisNotMeasured = "AnalysisNotMeasured"
 	// ReasonPromoting: all steps are done and traffic settles on the candidate.
 	ReasonPromoting = "Promoting"
 	// ReasonRetreating: traffic goes back to stable.

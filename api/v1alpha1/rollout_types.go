@@ -387,6 +387,20 @@ type Analysis struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:XValidation:rule="self.all(a, !(a.name in ['rollout', 'namespace', 'candidate-hash', 'stable-hash', 'active-service', 'standby-service', 'baseline-hash', 'baseline-service']))",message="rollout, namespace, candidate-hash, stable-hash, active-service, standby-service, baseline-hash and baseline-service are set by Sluice: choose another name for the argument"
 	Args []Argument `json:"args,omitempty"`
+
+	// OnFailed is what becomes of a release when the analysis fails. Default: Abort. With Hold, a person may promote.
+	// +optional
+	OnFailed *Reaction `json:"onFailed,omitempty"`
+
+	// OnInconclusive is what becomes of it when the analysis ends without a verdict. Default: Hold.
+	// +optional
+	OnInconclusive *Reaction `json:"onInconclusive,omitempty"`
+
+	// OnError is what becomes of it when the analysis cannot be measured: no data, or errors. Default: Hold, for as long as it
+	// takes. The time counts from the moment at which figures are missing, and anew whenever they are there again.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.action == 'Hold'",message="figures are missing for a moment in every release: write action: Hold, with timeLimit: 10m and then: Abort",fieldPath=".action"
+	OnError *Reaction `json:"onError,omitempty"`
 }
 
 // BackgroundAnalysis runs beside the steps.

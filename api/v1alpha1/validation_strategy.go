@@ -211,7 +211,7 @@ func validateAnalysis(a *Analysis, path *field.Path) field.ErrorList {
 	for i, arg := range a.Args {
 		errs = append(errs, validateArgument(arg, path.Child("args").Index(i).Child("name"))...)
 	}
-	return errs
+	return append(errs, validateReactions(a, path)...)
 }
 
 func validateArgument(a Argument, path *field.Path) field.ErrorList {

@@ -54,6 +54,8 @@ type Spec struct {
 	Window int32
 	// QuickReturn says that one whose pods all still run does so whatever Window says.
 	QuickReturn bool
+	// Policies are those of analyses, by gate, that differ from the default: Abort when failed, Hold otherwise.
+	Policies map[string]Policy
 	// Background is the index of the step from which the background analysis runs; NoBackground when there is none.
 	Background int32
 	// Settle is how long the data plane is given after the API has reported a change of traffic.
@@ -207,6 +209,7 @@ func Compile(spec *v1alpha1.RolloutSpec, settle time.Duration) (Spec, error) {
 		out.Mode = Routed
 		out.Settle = ptr.Deref(spec.Traffic.SettleTime, metav1.Duration{Duration: settle}).Duration
 	}
+	out.Policies = policies(spec)
 	if spec.RollbackWindow != nil {
 		out.Window = spec.RollbackWindow.Revisions
 	}

@@ -37,6 +37,7 @@
 //	stepping.go   steps, gates and the deadline
 //	gates.go      when a gate holds
 //	probe.go      what confirms a share before the gates
+//	policy.go     what becomes of a release by a verdict, or without one
 //	shifts.go     what analyses are told of traffic that moves
 //	rollback.go   which revisions come back without steps
 //	ending.go     promotion, retreat, and the stages at rest

@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -18,7 +17,8 @@ func (p *pass) gatesHold(step Step) bool {
 		held = p.gateHolds(gate) && held
 	}
 	if p.undecided(GateBackground) {
-		p.hold(v1alpha1.ReasonAnalysisInconclusive, "%s: %s; promote or abort", p.position(), p.finding(GateBackground))
+		a, _ := p.analysis(GateBackground)
+		p.holdUndecided(a)
 		held = false
 	}
 	return held
@@ -64,16 +64,23 @@ func (p *pass) analysisGate(name string) bool {
 	case !found:
 		p.startAnalysis(name)
 		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s begins", p.position(), name)
-	case a.Phase == v1alpha1.AnalysisPassed:
+	case p.outcome(a) == v1alpha1.ReactionContinue:
 		return true
-	case inconclusive(a) && !p.undecided(name):
-		return true
-	case inconclusive(a):
-		p.hold(v1alpha1.ReasonAnalysisInconclusive, "%s: %s; promote or abort", p.position(), p.finding(name))
+	case a.Phase.Ended():
+		p.holdUndecided(a)
 	default:
-		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s has no verdict yet%s", p.position(), name, because(a.Message))
+		p.why(v1alpha1.ReasonWaitingForAnalysis, "%s: analysis %s has no verdict yet%s%s", p.position(), name, because(a.Message), p.until(a))
 	}
 	return false
+}
+
+// holdUndecided says that a person has to decide what an analysis did not, or was not to.
+func (p *pass) holdUndecided(a Analysis) {
+	reason := v1alpha1.ReasonAnalysisInconclusive
+	if a.Phase == v1alpha1.AnalysisFailed {
+		reason = v1alpha1.ReasonAwaitingDecision
+	}
+	p.hold(reason, "%s: analysis %s ended %s%s; promote or abort%s", p.position(), a.Gate, a.Phase, because(a.Message), p.until(a))
 }
 
 func because(message string) string {
@@ -83,20 +90,10 @@ func because(message string) string {
 	return ": " + message
 }
 
-// undecided says whether an analysis ended without a verdict, and no person has decided since.
+// undecided says whether an analysis ended without passing, and waits for a person who has not decided since.
 func (p *pass) undecided(gate string) bool {
 	a, found := p.analysis(gate)
-	return found && inconclusive(a) && (p.state.PromotedAt.IsZero() || p.state.PromotedAt.Time.Before(a.EndedAt))
-}
-
-// inconclusive says whether an analysis ended without a verdict.
-func inconclusive(a Analysis) bool {
-	return a.Phase == v1alpha1.AnalysisInconclusive || a.Phase == v1alpha1.AnalysisStopped
-}
-
-func (p *pass) finding(gate string) string {
-	a, _ := p.analysis(gate)
-	return fmt.Sprintf("analysis %s ended %s%s", gate, a.Phase, because(a.Message))
+	return found && a.Phase.Ended() && p.outcome(a) == v1alpha1.ReactionHold
 }
 
 // hold says why the release waits for a person or a time.

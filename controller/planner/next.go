@@ -156,7 +156,7 @@ func (p *pass) isNews() bool {
 // reason is noteworthy in any case; and everything else passes by itself.
 func noteworthy(reason string) bool {
 	switch reason {
-	case v1alpha1.ReasonAwaitingPromotion, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.ReasonPaused,
+	case v1alpha1.ReasonAwaitingPromotion, v1alpha1.ReasonAnalysisInconclusive, v1alpha1.ReasonAwaitingDecision, v1alpha1.ReasonPaused,
 		v1alpha1.ReasonStableLost, v1alpha1.ReasonShareNotConfirmed:
 		return true
 	}
@@ -165,7 +165,7 @@ func noteworthy(reason string) bool {
 
 // warns says whether a reason that is no problem is not as it should be.
 func warns(reason string) bool {
-	return reason == v1alpha1.ReasonAnalysisInconclusive || reason == v1alpha1.ReasonShareNotConfirmed
+	return reason == v1alpha1.ReasonAnalysisInconclusive || reason == v1alpha1.ReasonAwaitingDecision || reason == v1alpha1.ReasonShareNotConfirmed
 }
 
 func (p *pass) phase() v1alpha1.RolloutPhase {

@@ -155,6 +155,8 @@ type Analysis struct {
 	Phase v1alpha1.AnalysisPhase
 	// EndedAt is when it ended; zero while it runs.
 	EndedAt time.Time
+	// FaultyAt is since when figures are missing; zero while there are some, and once it has ended.
+	FaultyAt time.Time
 	// Message gives the reason.
 	Message string
 	// Compares says that it compares both versions, and so has to know when traffic moves.

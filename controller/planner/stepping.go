@@ -72,11 +72,8 @@ func (p *pass) watchRelease() {
 	if p.state.Stage != v1alpha1.StageStepping && p.state.Stage != v1alpha1.StagePromoting {
 		return
 	}
-	for _, a := range p.Analyses {
-		if a.Phase == v1alpha1.AnalysisFailed && a.Round == p.state.Round {
-			p.retreat(v1alpha1.ReasonAnalysisFailed, fmt.Sprintf("analysis %s failed at %s: %s", a.Gate, p.position(), a.Message))
-			return
-		}
+	if p.judged() {
+		return
 	}
 	if p.deadlinePassed() {
 		p.retreat(v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("no progress for %s at %s: %s", p.Spec.Deadline, p.position(),

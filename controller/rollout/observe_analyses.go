@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -72,6 +74,7 @@ func (r *Reconciler) observeAnalyses(ctx context.Context, w *world) error {
 			w.snapshot.Analyses = append(w.snapshot.Analyses, planner.Analysis{
 				Name: run.Name, Gate: run.Spec.Gate, Round: round, Phase: run.Status.Phase, EndedAt: run.Status.CompletedAt.Time,
 				Message: run.Status.Message, Compares: analysis.Compares(run.Spec), Told: toldOf(run.Spec.Shifts),
+				FaultyAt: faultyAt(run.Status),
 			})
 		}
 	}
@@ -79,6 +82,15 @@ func (r *Reconciler) observeAnalyses(ctx context.Context, w *world) error {
 		return cmp.Or(cmp.Compare(a.Gate, b.Gate), cmp.Compare(a.Round, b.Round))
 	})
 	return r.tryGates(ctx, w)
+}
+
+// faultyAt is since when a run that has not ended lacks figures; zero when it has some.
+func faultyAt(status v1alpha1.AnalysisRunStatus) time.Time {
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	if status.Phase.Ended() || ready == nil || ready.Status != metav1.ConditionFalse {
+		return time.Time{}
+	}
+	return ready.LastTransitionTime.Time
 }
 
 // toldOf is the share of the candidate at which an AnalysisRun was last told that traffic rests. One that was told of nothing,
