@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/sluice-dev/sluice/analysis/presets"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -47,10 +48,13 @@ func Expand(metric v1alpha1.Metric, values Values) (v1alpha1.Metric, error) {
 	return out, nil
 }
 
-// Used lists the arguments that metrics use, sorted, each once.
+// Used lists the arguments that metrics use, sorted, each once. Presets without a source use what they do of an application.
 func Used(metrics []v1alpha1.Metric) []string {
 	used := map[string]bool{}
 	for _, metric := range metrics {
+		if plain, err := presets.Plain(metric, v1alpha1.SourceApp); err == nil {
+			metric = plain
+		}
 		for _, name := range placeholders(metric) {
 			used[name] = true
 		}

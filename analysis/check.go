@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sluice-dev/sluice/analysis/presets"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -69,6 +70,11 @@ func checkMetric(
 	spec v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values, conditions *Conditions,
 ) []error {
 	var problems []error
+	// Any source that counts will do: what is found for a Rollout is not known here.
+	metric, err := presets.Plain(metric, v1alpha1.SourceApp)
+	if err != nil {
+		return []error{&Fault{Field: "source", Message: err.Error()}}
+	}
 	if metric.Provider == (v1alpha1.MetricProvider{}) && metric.Kubernetes == nil {
 		problems = append(problems, &Fault{Field: "provider", Message: "no provider is set; write one, such as provider.prometheus"})
 	}

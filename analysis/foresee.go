@@ -1,9 +1,11 @@
 package analysis
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluice-dev/sluice/analysis/judge"
+	"github.com/sluice-dev/sluice/analysis/presets"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -55,6 +57,15 @@ type Foresight struct {
 // with conditions are left out. The error is that of a ratio whose settings cannot be used.
 func Foresee(metrics []v1alpha1.Metric, traffic Traffic) ([]Foresight, error) {
 	var all []Foresight
+	metrics = slices.Clone(metrics)
+	for i := range metrics {
+		// Any source that counts has the same margins.
+		plain, err := presets.Plain(metrics[i], v1alpha1.SourceApp)
+		if err != nil {
+			return nil, err
+		}
+		metrics[i] = plain
+	}
 	for i, metric := range metrics {
 		if metric.Ratio == nil {
 			continue

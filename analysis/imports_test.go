@@ -13,6 +13,7 @@ func TestImports(t *testing.T) {
 	allowed := []string{
 		"github.com/google/cel-go/cel",
 		"github.com/sluice-dev/sluice/analysis/judge",
+		"github.com/sluice-dev/sluice/analysis/presets",
 		"github.com/sluice-dev/sluice/api/v1alpha1",
 		"k8s.io/apimachinery/pkg/apis/meta/v1",
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sluice-dev/sluice/analysis/presets"
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -35,6 +36,9 @@ const (
 // GateBackground is the gate of a run beside the steps. It is stopped when the steps are done, so its metrics need no
 // count.
 const GateBackground = "background"
+
+// gatePostPromotion is the gate of a run after the switch of Services.
+const gatePostPromotion = "post-promotion"
 
 // Limits of the API on what Resolve puts together.
 const (
@@ -86,6 +90,8 @@ type Request struct {
 	ActiveService, StandbyService string
 	// BaselineHash and BaselineService are those of an experiment; empty for a run of anything else.
 	BaselineHash, BaselineService string
+	// Source is what counts the requests of presets that name none; empty when it is not known.
+	Source v1alpha1.MetricSource
 }
 
 // Resolve makes the spec of a run from templates and arguments. The spec stands for itself: it holds the values of all
@@ -283,7 +289,7 @@ func resolveMetrics(request Request, values Values, secrets secretArgs) ([]v1alp
 				continue
 			}
 			from[metric.Name] = template
-			resolved, err := resolveMetric(request.Gate, template.Spec, metric, values, secrets)
+			resolved, err := resolveMetric(request, template.Spec, metric, values, secrets)
 			if err == nil {
 				err = conditions.Check(resolved)
 			}
@@ -305,12 +311,16 @@ func resolveMetrics(request Request, values Values, secrets secretArgs) ([]v1alp
 
 // resolveMetric puts the values of the arguments into one metric and checks what the API server would refuse.
 func resolveMetric(
-	gate string, from v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values, secrets secretArgs,
+	request Request, from v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values, secrets secretArgs,
 ) (v1alpha1.Metric, error) {
+	metric, err := unfold(request, metric)
+	if err != nil {
+		return v1alpha1.Metric{}, err
+	}
 	if err := checkDeclared(from, metric); err != nil {
 		return v1alpha1.Metric{}, err
 	}
-	metric, err := secrets.place(metric)
+	metric, err = secrets.place(metric)
 	if err != nil {
 		return v1alpha1.Metric{}, err
 	}
@@ -323,11 +333,24 @@ func resolveMetric(
 	if err != nil {
 		return v1alpha1.Metric{}, err
 	}
-	if isEndless(resolved) && gate != GateBackground {
+	if isEndless(resolved) && request.Gate != GateBackground {
 		return v1alpha1.Metric{}, &Fault{Field: "count", Message: fmt.Sprintf(
-			"a metric with an interval and no count has no end, and gate %s would wait for ever; set count", gate)}
+			"a metric with an interval and no count has no end, and gate %s would wait for ever; set count", request.Gate)}
 	}
 	return resolved, checkLengths(resolved)
+}
+
+// unfold puts in the place of a preset what it stands for.
+func unfold(request Request, metric v1alpha1.Metric) (v1alpha1.Metric, error) {
+	if request.Gate == gatePostPromotion && presets.ByService(metric, request.Source) {
+		return metric, &Fault{Field: "source", Message: "after the switch the active Service selects the candidate, so that versions cannot be " +
+			"told apart by Service; write source: App or OpenTelemetry, or ratio with selectors of pods"}
+	}
+	plain, err := presets.Plain(metric, request.Source)
+	if err != nil {
+		return metric, &Fault{Field: "source", Message: err.Error()}
+	}
+	return plain, nil
 }
 
 // absence says why an argument that is always there has no value.

@@ -15,7 +15,7 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 			return Observed{Weight: WeightUnknown}, fmt.Errorf("%s: %w", route, err)
 		}
 		if i == 0 {
-			out.Weight, out.Overlays = one.Weight, one.Overlays
+			out.Weight, out.Overlays, out.Source = one.Weight, one.Overlays, one.Source
 		} else if out.Weight != one.Weight {
 			out.Weight = WeightUnknown
 		}
@@ -23,6 +23,9 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 		out.Accepted = out.Accepted && one.Accepted
 		out.Attached = out.Attached || one.Attached
 		out.Settle = max(out.Settle, one.Settle)
+		if out.Source != one.Source {
+			out.Source = ""
+		}
 		out.Stale, out.Owned = out.Stale || one.Stale, out.Owned || one.Owned
 		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
 		out.Writers = append(out.Writers, one.writer(route))

@@ -151,6 +151,9 @@ type Observed struct {
 	// Settle is how long what serves the routes is known to take from its report on a change, or from the write where
 	// nothing reports, until it is in force everywhere; the longest of all of them, and 0 where nothing is known.
 	Settle time.Duration
+	// Source is what counts the requests that the routes send, as an analysis asks for it; empty where that is not known, or
+	// not one.
+	Source v1alpha1.MetricSource
 	// Versions of the routes as they were read, in the order of the target; empty for one that could not be read.
 	Versions []string
 	// Attached says that a route has the standby Service in a rule that names the active one, or a rule that was made for

@@ -14,7 +14,7 @@ const RatioLag = 30 * time.Second
 // batch of a ratio can be counted.
 func (m *Metric) FirstAfter() time.Duration {
 	delay := positive(m.InitialDelay)
-	if m.Ratio != nil || m.Latency != nil || m.SLO != nil {
+	if m.Preset != "" || m.Ratio != nil || m.Latency != nil || m.SLO != nil {
 		return delay + positive(m.Interval) + RatioLag
 	}
 	return delay

@@ -98,20 +98,21 @@ type AnalysisTemplateStatus struct {
 
 // Metric is one figure, measured again and again, or a comparison of what both versions serve.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", compare both versions with ratio or latency, hold the candidate to an objective with slo, or look at pods with kubernetes"
-// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes)) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="a metric of its own kind decides by itself: remove successCondition, failureCondition and failureLimit"
-// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes)) || has(self.interval)",message="a metric of its own kind looks again and again: write interval, such as \"15s\"",fieldPath=".interval"
-// +kubebuilder:validation:XValidation:rule="!(has(self.ratio) || has(self.latency) || has(self.slo)) || !has(self.provider) || has(self.provider.prometheus)",message="ratio, slo and the like need counters of requests, which only prometheus has: write provider.prometheus, or compare a figure with a condition",fieldPath=".provider"
-// +kubebuilder:validation:XValidation:rule="!has(self.provider) || !has(self.provider.prometheus) || (has(self.ratio) || has(self.latency) || has(self.slo)) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio, slo and the like have selectors in its place: write the one or the other"
-// +kubebuilder:validation:XValidation:rule="!(has(self.weight) || has(self.dispersion)) || has(self.ratio) || has(self.latency) || has(self.slo)",message="weight and dispersion are for evidence: remove them, or write ratio, latency or slo in place of conditions"
-// +kubebuilder:validation:XValidation:rule="has(self.kubernetes) != has(self.provider)",message="kubernetes asks the API server and has no provider, and every other metric has one: write the one or the other",fieldPath=".provider"
-// +kubebuilder:validation:XValidation:rule="[has(self.ratio), has(self.latency), has(self.slo), has(self.kubernetes)].filter(x, x).size() <= 1",message="a metric is of one kind: write ratio, or slo, or kubernetes and so on, and a second metric for the other"
+// +kubebuilder:validation:XValidation:rule="has(self.preset) || has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes) || (has(self.successCondition) && size(self.successCondition) > 0) || (has(self.failureCondition) && size(self.failureCondition) > 0)",message="a metric needs a condition: write successCondition, such as \"result >= 0.95\", or failureCondition, such as \"result > 0.05\", compare both versions with ratio or latency, hold the candidate to an objective with slo, or look at pods with kubernetes"
+// +kubebuilder:validation:XValidation:rule="!(has(self.preset) || has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes)) || (!has(self.successCondition) && !has(self.failureCondition) && !has(self.failureLimit))",message="a metric of its own kind decides by itself: remove successCondition, failureCondition and failureLimit"
+// +kubebuilder:validation:XValidation:rule="!(has(self.preset) || has(self.ratio) || has(self.latency) || has(self.slo) || has(self.kubernetes)) || has(self.interval)",message="a metric of its own kind looks again and again: write interval, such as \"15s\"",fieldPath=".interval"
+// +kubebuilder:validation:XValidation:rule="!(has(self.preset) || has(self.ratio) || has(self.latency) || has(self.slo)) || !has(self.provider) || has(self.provider.prometheus)",message="ratio, slo and the like need counters of requests, which only prometheus has: write provider.prometheus, or compare a figure with a condition",fieldPath=".provider"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || !has(self.provider.prometheus) || (has(self.preset) || has(self.ratio) || has(self.latency) || has(self.slo)) != has(self.provider.prometheus.query)",message="a condition needs provider.prometheus.query, and ratio, slo and the like have selectors in its place: write the one or the other"
+// +kubebuilder:validation:XValidation:rule="!(has(self.weight) || has(self.dispersion)) || has(self.preset) || has(self.ratio) || has(self.latency) || has(self.slo)",message="weight and dispersion are for evidence: remove them, or write ratio, latency or slo in place of conditions"
+// +kubebuilder:validation:XValidation:rule="has(self.kubernetes) ? !has(self.provider) : has(self.provider) || has(self.preset)",message="kubernetes asks the API server and has no provider, and every other metric has one, but that of a preset may be left out: write the one or the other",fieldPath=".provider"
+// +kubebuilder:validation:XValidation:rule="[has(self.preset), has(self.ratio), has(self.latency), has(self.slo), has(self.kubernetes)].filter(x, x).size() <= 1",message="a metric is of one kind: write ratio, or slo, or kubernetes and so on, and a second metric for the other"
 // +kubebuilder:validation:XValidation:rule="!has(self.count) || self.count <= 1 || has(self.interval)",message="count of more than 1 needs interval: write the time between two measurements, such as \"30s\"",fieldPath=".interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || (has(self.count) ? self.failureLimit < self.count : has(self.interval) || self.failureLimit == 0)",message="the metric could never fail: write a failureLimit less than count, which is 1 without count and interval",fieldPath=".failureLimit"
 // +kubebuilder:validation:XValidation:rule="!has(self.failureLimit) || self.failureLimit >= 0 || has(self.consecutiveSuccessLimit)",message="the metric could never fail: write a failureLimit of 0 or more; -1 is for metrics with consecutiveSuccessLimit",fieldPath=".failureLimit"
 // +kubebuilder:validation:XValidation:rule="!has(self.inconclusiveLimit) || (has(self.successCondition) && has(self.failureCondition))",message="a measurement is inconclusive when successCondition and failureCondition are given and neither holds: write both, or remove inconclusiveLimit",fieldPath=".inconclusiveLimit"
 // +kubebuilder:validation:XValidation:rule="!has(self.consecutiveSuccessLimit) || has(self.successCondition) || has(self.failureCondition)",message="consecutiveSuccessLimit counts measurements that met a condition: write successCondition, or remove consecutiveSuccessLimit",fieldPath=".consecutiveSuccessLimit"
 // +kubebuilder:validation:XValidation:rule="!has(self.consecutiveSuccessLimit) || (has(self.count) ? self.consecutiveSuccessLimit <= self.count : has(self.interval) || self.consecutiveSuccessLimit == 1)",message="the metric could never pass: write a consecutiveSuccessLimit of at most count, which is 1 without count and interval",fieldPath=".consecutiveSuccessLimit"
+// +kubebuilder:validation:XValidation:rule="!has(self.source) || has(self.preset)",message="source says what counts the requests of a preset: write preset, such as success-rate, or remove source",fieldPath=".source"
 type Metric struct {
 	// Name of the metric, unique in its template: lower case letters, digits and dashes.
 	// +required
@@ -145,6 +146,8 @@ type Metric struct {
 	FailureLimit int32 `json:"failureLimit,omitempty"`
 
 	MetricLimits `json:",inline"`
+
+	PresetMetric `json:",inline"`
 
 	MetricStatistics `json:",inline"`
 
@@ -182,7 +185,7 @@ type Metric struct {
 	// +optional
 	Kubernetes *KubernetesMetric `json:"kubernetes,omitempty"`
 
-	// Provider says where the figure comes from. Every metric has one but those with kubernetes.
+	// Provider says where the figure comes from. Every metric has one but those with kubernetes or a preset.
 	// +optional
 	Provider MetricProvider `json:"provider,omitzero"`
 }
@@ -257,6 +260,7 @@ type AnalysisRunList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.revision) == has(oldSelf.revision) && (!has(self.revision) || self.revision == oldSelf.revision)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".revision"
 // +kubebuilder:validation:XValidation:rule="has(self.gate) == has(oldSelf.gate) && (!has(self.gate) || self.gate == oldSelf.gate)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".gate"
 // +kubebuilder:validation:XValidation:rule="has(self.args) == has(oldSelf.args) && (!has(self.args) || self.args == oldSelf.args)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".args"
+// +kubebuilder:validation:XValidation:rule="!self.metrics.exists(m, has(m.preset))",message="an AnalysisRun has what a preset stands for: write ratio, or run an AnalysisTemplate with the preset",fieldPath=".metrics"
 // +kubebuilder:validation:XValidation:rule="self.metrics == oldSelf.metrics",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".metrics"
 // +kubebuilder:validation:XValidation:rule="has(self.plannedSteps) == has(oldSelf.plannedSteps) && (!has(self.plannedSteps) || self.plannedSteps == oldSelf.plannedSteps)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".plannedSteps"
 // +kubebuilder:validation:XValidation:rule="has(self.errorBudget) == has(oldSelf.errorBudget) && (!has(self.errorBudget) || self.errorBudget == oldSelf.errorBudget)",message="an AnalysisRun records what was measured and cannot be changed, other than terminate: create another one",fieldPath=".errorBudget"

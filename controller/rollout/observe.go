@@ -54,6 +54,8 @@ type world struct {
 	left []trafficrouting.Route
 	// attached says that a route names the standby Service beside the active one.
 	attached bool
+	// source is what counts the requests that the routes send; empty when it is not known.
+	source v1alpha1.MetricSource
 	// ownsRoutes says that a route is the Rollout's own.
 	ownsRoutes bool
 	// configuration is what the template reads from ConfigMaps and Secrets.

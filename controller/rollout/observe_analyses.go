@@ -128,7 +128,7 @@ func (r *Reconciler) resolve(ctx context.Context, w *world, g gate, candidate st
 	request := analysis.Request{
 		Conditions: r.conditions, Args: g.analysis.Args, Gate: g.name, Rollout: w.rollout.Name, Namespace: w.rollout.Namespace,
 		Fields: analysis.FieldsOf(w.rollout), CandidateHash: candidate, StableHash: w.snapshot.State.Stable,
-		ActiveService: w.snapshot.Active.Name, StandbyService: w.snapshot.Standby.Name,
+		ActiveService: w.snapshot.Active.Name, StandbyService: w.snapshot.Standby.Name, Source: w.source,
 	}
 	if planner.HasBaseline(&w.rollout.Spec, g.name) {
 		request.BaselineHash = planner.BaselineOf(request.StableHash, w.snapshot.State.Attempt)

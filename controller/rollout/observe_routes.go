@@ -103,6 +103,7 @@ func (r *Reconciler) readRoutes(ctx context.Context, w *world) error {
 		return err
 	}
 	w.target.Versions, w.attached, w.left, w.ownsRoutes = observed.Versions, observed.Attached, observed.Left, observed.Owned
+	w.source = observed.Source
 	if observed.Routes != nil {
 		w.target.Routes = observed.Routes
 	}

@@ -66,11 +66,11 @@ func (r *Router) observeMade(ctx context.Context, t trafficrouting.Target, ref t
 		ref.UID, ref.Made = "", ""
 		return withProblems(trafficrouting.Observed{ // what is not there sends no requests anywhere, and waits for no gateway
 			Overlays: []int{int(v1alpha1.NoOverlay)}, Accepted: true, Versions: []string{""}, Routes: []trafficrouting.Route{ref},
-			Stale: o.flaw == nil, Settle: slowest(classes),
+			Stale: o.flaw == nil, Settle: slowest(classes), Source: countedBy(classes),
 		}, o.flaw)
 	}
 	out, err := r.compare(t, ref, o)
-	out.Settle = slowest(classes)
+	out.Settle, out.Source = slowest(classes), countedBy(classes)
 	return out, err
 }
 

@@ -90,6 +90,7 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, ref traff
 	out.Weight, err = Weight(route, split)
 	out.Overlays, unfit = Laid(route, split, everyOverlay(t))
 	classes := r.classesOf(ctx, t, route)
+	out.Source = countedBy(classes)
 	if out.Settle = slowest(classes); unfit == nil {
 		unfit = lacking(route, classes, everyOverlay(t))
 	}

@@ -29,6 +29,8 @@ type Definition struct {
 	Owned []string
 	// Settle is how long what serves objects of the kind takes until a change is in force everywhere; 0 when that is not known.
 	Settle time.Duration
+	// Source is what counts the requests; empty when that is not known.
+	Source v1alpha1.MetricSource
 	// Install says what brings the kind into a cluster, "install Istio".
 	Install string
 }
@@ -114,7 +116,7 @@ func (r *Router) observe(ctx context.Context, t trafficrouting.Target, route tra
 	route.Before = Before(r.definition, object, splitOf(t, route, 0))
 	out := trafficrouting.Observed{
 		Accepted: true, Versions: []string{object.GetResourceVersion()}, Routes: []trafficrouting.Route{route},
-		Settle: r.definition.Settle,
+		Settle: r.definition.Settle, Source: r.definition.Source,
 	}
 	out.Weight, out.Attached, err = Weight(r.definition, object, splitOf(t, route, 0))
 	// Who wrote a part of the spec that we do not write is no matter: the weight tells whether it was changed.

@@ -17,6 +17,7 @@ func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *in
 		GroupKind: schema.GroupKind{Group: "networking.istio.io", Kind: v1alpha1.KindVirtualService},
 		Versions:  []string{"v1", "v1beta1", "v1alpha3"},
 		Settle:    trafficrouting.SettleIstio,
+		Source:    v1alpha1.SourceIstio,
 		Install:   "install Istio",
 	}, reader, writer, served)
 }

@@ -79,7 +79,7 @@ func (r *Router) Observe(ctx context.Context, t trafficrouting.Target) (trafficr
 		}
 		out := trafficrouting.Observed{
 			Accepted: true, Versions: []string{p.version()}, Attached: p.canary != nil && ours(p.ingress, p.canary),
-			Settle: trafficrouting.SettleNginx,
+			Settle: trafficrouting.SettleNginx, Source: v1alpha1.SourceNginx,
 		}
 		if p.canary != nil {
 			out.Writers = trafficrouting.WrittenBy(trafficrouting.LastWriter(p.canary.GetManagedFields(), "f:metadata", "f:annotations"))

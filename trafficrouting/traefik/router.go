@@ -17,6 +17,7 @@ func New(reader client.Reader, writer client.Writer, served meta.RESTMapper) *in
 		GroupKind: schema.GroupKind{Group: "traefik.io", Kind: v1alpha1.KindTraefikService},
 		Versions:  []string{"v1alpha1"},
 		Settle:    trafficrouting.SettleTraefik,
+		Source:    v1alpha1.SourceTraefik,
 		Install:   "install the CRDs of Traefik, of version 3.0 or later",
 	}, reader, writer, served)
 }
