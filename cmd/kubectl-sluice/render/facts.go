@@ -15,9 +15,13 @@ import (
 )
 
 // arms is the table of what both versions served, or of what the candidate served where it is not compared.
-func arms(c *v1alpha1.Comparison, both bool) [][]Cell {
-	rows := [][]Cell{headings("VERSION", "BAD", "TOTAL", "SHARE"), served("candidate", c.Candidate)}
-	if both {
+func arms(c *v1alpha1.Comparison, metric *v1alpha1.Metric) [][]Cell {
+	bad := "BAD"
+	if metric.Latency != nil {
+		bad = "SLOW"
+	}
+	rows := [][]Cell{headings("VERSION", bad, "TOTAL", "SHARE"), served("candidate", c.Candidate)}
+	if metric.SLO == nil {
 		rows = append(rows, served("stable", c.Stable))
 	}
 	return rows

@@ -99,7 +99,7 @@ func (e explanation) metric(metric *v1alpha1.Metric, result *v1alpha1.MetricResu
 	var blocks []string
 	if c := result.Comparison; c != nil {
 		table := Table{Palette: e.view.Palette}
-		blocks = append(blocks, table.Rows(arms(c, metric.SLO == nil)))
+		blocks = append(blocks, table.Rows(arms(c, metric)))
 	}
 	facts := Table{Palette: e.view.Palette}
 	blocks = append(blocks, facts.Rows(e.facts(metric, result)), e.measurements(result))
@@ -136,7 +136,7 @@ func (e explanation) progress(metric *v1alpha1.Metric, result *v1alpha1.MetricRe
 // unitOf is what a measurement of a metric is called.
 func unitOf(metric *v1alpha1.Metric) string {
 	switch {
-	case metric.Ratio != nil, metric.SLO != nil:
+	case metric.Ratio != nil, metric.Latency != nil, metric.SLO != nil:
 		return "batch"
 	case metric.Kubernetes != nil:
 		return "look"
