@@ -69,19 +69,12 @@ func checkSource(arg v1alpha1.Argument) error {
 func checkMetric(
 	spec v1alpha1.AnalysisTemplateSpec, metric v1alpha1.Metric, values Values, conditions *Conditions,
 ) []error {
-	var problems []error
 	// Any source that counts will do: what is found for a Rollout is not known here.
 	metric, err := presets.Plain(metric, v1alpha1.SourceApp)
 	if err != nil {
 		return []error{&Fault{Field: "source", Message: err.Error()}}
 	}
-	if metric.Provider == (v1alpha1.MetricProvider{}) && metric.Kubernetes == nil {
-		problems = append(problems, &Fault{Field: "provider", Message: "no provider is set; write one, such as provider.prometheus"})
-	}
-	if metric.Count != nil && *metric.Count > 1 && duration(metric.Interval) == 0 {
-		problems = append(problems, &Fault{Field: "interval", Message: fmt.Sprintf(
-			"%d measurements need a time between them; set interval, such as 30s, or remove count", *metric.Count)})
-	}
+	problems := missing(metric)
 	if err := checkDeclared(spec, metric); err != nil {
 		return append(problems, err)
 	}
@@ -95,6 +88,19 @@ func checkMetric(
 	}
 	if err := conditions.Check(expanded); err != nil {
 		problems = append(problems, err)
+	}
+	return problems
+}
+
+// missing finds what a metric needs and does not have.
+func missing(metric v1alpha1.Metric) []error {
+	var problems []error
+	if metric.Provider == (v1alpha1.MetricProvider{}) && metric.Kubernetes == nil {
+		problems = append(problems, &Fault{Field: "provider", Message: "no provider is set; write one, such as provider.prometheus"})
+	}
+	if metric.Count != nil && *metric.Count > 1 && duration(metric.Interval) == 0 {
+		problems = append(problems, &Fault{Field: "interval", Message: fmt.Sprintf(
+			"%d measurements need a time between them; set interval, such as 30s, or remove count", *metric.Count)})
 	}
 	return problems
 }

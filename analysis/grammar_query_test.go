@@ -126,13 +126,18 @@ func unexpanded(value reflect.Value, path string) []string {
 			return nil
 		}
 		for i := range value.NumField() {
-			below := path
-			if name, _, _ := strings.Cut(value.Type().Field(i).Tag.Get("json"), ","); name != "" {
-				below = strings.TrimPrefix(path+"."+name, ".")
-			}
-			found = append(found, unexpanded(value.Field(i), below)...)
+			found = append(found, unexpanded(value.Field(i), fieldPath(path, value.Type().Field(i)))...)
 		}
 	default:
 	}
 	return found
+}
+
+// fieldPath is the path of a field of a struct with this path.
+func fieldPath(path string, field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	if name == "" { // inlined
+		return path
+	}
+	return strings.TrimPrefix(path+"."+name, ".")
 }

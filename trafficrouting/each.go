@@ -19,22 +19,27 @@ func ObserveEach(t Target, observe func(Route) (Observed, error)) (Observed, err
 		} else if out.Weight != one.Weight {
 			out.Weight = WeightUnknown
 		}
-		out.Overlays = Common(out.Overlays, one.Overlays)
-		out.Accepted = out.Accepted && one.Accepted
-		out.Attached = out.Attached || one.Attached
-		out.Settle = max(out.Settle, one.Settle)
 		if out.Source != one.Source {
 			out.Source = ""
 		}
-		out.Stale, out.Owned = out.Stale || one.Stale, out.Owned || one.Owned
-		out.Versions, out.Routes = append(out.Versions, one.Versions...), append(out.Routes, one.Routes...)
-		out.Writers = append(out.Writers, one.writer(route))
-		for _, p := range one.Problems {
-			p.Field, p.Message = route.Field, fmt.Sprintf("%s: %s", route, p.Message)
-			out.Problems = append(out.Problems, p)
-		}
+		out.take(one, route)
 	}
 	return out, nil
+}
+
+// take adds to what is observed what one more route says of all but weight and source.
+func (o *Observed) take(one Observed, route Route) {
+	o.Overlays = Common(o.Overlays, one.Overlays)
+	o.Accepted = o.Accepted && one.Accepted
+	o.Attached = o.Attached || one.Attached
+	o.Settle = max(o.Settle, one.Settle)
+	o.Stale, o.Owned = o.Stale || one.Stale, o.Owned || one.Owned
+	o.Versions, o.Routes = append(o.Versions, one.Versions...), append(o.Routes, one.Routes...)
+	o.Writers = append(o.Writers, one.writer(route))
+	for _, p := range one.Problems {
+		p.Field, p.Message = route.Field, fmt.Sprintf("%s: %s", route, p.Message)
+		o.Problems = append(o.Problems, p)
+	}
 }
 
 // WriteEach writes each route of a target, with its place in the target. A *RouteError stands in the way of its route alone,

@@ -46,14 +46,10 @@ func (r *Reconciler) perform(ctx context.Context, w *world, action planner.Actio
 		return r.deleteRevision(ctx, w, a)
 	case planner.ScaleWorkload:
 		return r.scaleWorkload(ctx, w, a)
-	case planner.StartAnalysis:
-		return r.startAnalysis(ctx, w, a)
-	case planner.StopAnalysis:
-		return r.stopAnalysis(ctx, w, a)
+	case planner.StartAnalysis, planner.StopAnalysis, planner.TellShift:
+		return r.performOnAnalyses(ctx, w, a)
 	case planner.ProbeShare:
 		return r.probeShare(ctx, w, a)
-	case planner.TellShift:
-		return r.tellShift(ctx, w, a)
 	case planner.RestartPods:
 		return r.restartPods(ctx, w, a)
 	case planner.CreateBaseline, planner.ScaleBaseline, planner.DeleteBaseline, planner.OpenBaseline, planner.CloseBaseline:

@@ -20,6 +20,19 @@ import (
 // keptAttempts is how many releases of a Rollout keep their AnalysisRuns: as many as its history has records.
 const keptAttempts = 10
 
+// performOnAnalyses carries out one action on AnalysisRuns.
+func (r *Reconciler) performOnAnalyses(ctx context.Context, w *world, action planner.Action) error {
+	switch a := action.(type) {
+	case planner.StartAnalysis:
+		return r.startAnalysis(ctx, w, a)
+	case planner.StopAnalysis:
+		return r.stopAnalysis(ctx, w, a)
+	case planner.TellShift:
+		return r.tellShift(ctx, w, a)
+	}
+	return fmt.Errorf("there is no way to %s", action)
+}
+
 // startAnalysis creates the AnalysisRun of a gate. Its name follows from the release and the gate, so that a gate is
 // measured once however often this is repeated.
 func (r *Reconciler) startAnalysis(ctx context.Context, w *world, a planner.StartAnalysis) error {

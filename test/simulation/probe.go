@@ -89,18 +89,24 @@ func probedStory() Story {
 }
 
 func probed(l *look) string {
-	before, after, ok := l.states()
-	if !ok || before.Stage != v1alpha1.StageStepping || before.Attempt != after.Attempt || !before.GatesAt.IsZero() {
+	if !l.gatesBegin() {
 		return ""
 	}
-	_, leaves := l.leaves()
-	if after.GatesAt.IsZero() && !leaves || l.promoted(before) || !after.PromotedAt.IsZero() {
-		return ""
-	}
+	before, _, _ := l.states()
 	steps := l.before.spec.Steps
 	step := steps[min(int(before.Step), len(steps)-1)]
 	if step.Probe == 0 || l.before.programmed == step.Weight {
 		return ""
 	}
 	return fmt.Sprintf("the gates of step %d begin at weight %d, and the gateway serves by %d", before.Step+1, step.Weight, l.before.programmed)
+}
+
+// gatesBegin says that the gates of a step begin with this write, or are passed at once, and no person said so.
+func (l *look) gatesBegin() bool {
+	before, after, ok := l.states()
+	if !ok || before.Stage != v1alpha1.StageStepping || before.Attempt != after.Attempt || !before.GatesAt.IsZero() {
+		return false
+	}
+	_, leaves := l.leaves()
+	return (!after.GatesAt.IsZero() || leaves) && !l.promoted(before) && after.PromotedAt.IsZero()
 }
