@@ -2,6 +2,8 @@ package planner
 
 import (
 	"slices"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // An analysis that compares both versions must not weigh requests of two weights together: it is told when traffic begins to
@@ -49,7 +51,8 @@ func (p *pass) movement() (moves, gains bool) {
 	for _, action := range p.plan.Actions {
 		switch a := action.(type) {
 		case SetWeight:
-			moves, falls = true, falls || a.Tenths <= p.Route.Weight
+			more := a.Tenths > p.Route.Weight || a.Tenths == p.Route.Weight && a.Overlay != v1alpha1.NoOverlay
+			moves, falls = true, falls || !more
 		case PointService:
 			moves, falls = true, true
 		}

@@ -57,6 +57,8 @@ func (w *World) applyToAnalyses(a planner.Action) {
 				w.Analyses[i].Told = a.Weight
 			}
 		}
+	case planner.ProbeShare:
+		w.Probe = &planner.Probe{Of: a.Of, Confirmed: true}
 	}
 }
 

@@ -83,6 +83,8 @@ type World struct {
 	Baseline Baseline
 	// Analyses are AnalysisRuns by name of the gate and attempt.
 	Analyses []planner.Analysis
+	// Probe is what the last probe has found: the gateways of these worlds serve by what their routes say. Nil before the first.
+	Probe *planner.Probe
 	// AnalysesOf is the attempt that Analyses belong to.
 	AnalysesOf int32
 	// State is the persisted memory of the machine.
@@ -143,6 +145,7 @@ func (w *World) Snapshot() planner.Snapshot {
 	if w.AnalysesOf == w.State.Attempt {
 		s.Analyses = w.Analyses
 	}
+	s.Probe = w.Probe
 	w.Baseline.observe(&s)
 	return s
 }
