@@ -239,13 +239,19 @@ func (e *env) gatewayDies() {
 	e.t.Cleanup(func() { e.component(e.t, "start", "traefik") })
 	e.component(e.t, "kill", "traefik")
 	e.component(e.t, "start", "traefik")
+	const whole = 2 // seconds without a failure, after the one in which it was started: that may be the one in which it died
+	var started int64
 	eventually(e.t, "the gateway serves again", func(ctx context.Context) (bool, string) {
 		report, err := stats.Read(ctx, e.plain, e.Namespace, throughGateway, 4)
 		if err != nil {
 			return false, err.Error()
 		}
-		lately := report.Last(2).All
-		return lately.Requests > 0 && lately.Bad() == 0, fmt.Sprintf("%+v", lately)
+		now := report.Now.Unix()
+		if started == 0 {
+			started = now
+		}
+		lately := report.Last(whole).All
+		return now-whole > started && lately.Requests > 0 && lately.Bad() == 0, fmt.Sprintf("%+v", lately)
 	})
 }
 
