@@ -51,12 +51,16 @@ func (p *pass) movement() (moves, gains bool) {
 	for _, action := range p.plan.Actions {
 		switch a := action.(type) {
 		case SetWeight:
-			more := a.Tenths > p.Route.Weight || a.Tenths == p.Route.Weight && a.Overlay != v1alpha1.NoOverlay
-			moves, falls = true, falls || !more
+			moves, falls = true, falls || !p.adds(a)
 		case PointService:
 			moves, falls = true, true
 		}
 	}
 	gains = moves && !falls && p.releases()
 	return moves || p.Spec.Mode == Ratio && !p.rested, gains
+}
+
+// adds says whether a write gives the candidate more requests and takes none from it: matches come back at the same weight.
+func (p *pass) adds(a SetWeight) bool {
+	return a.Tenths > p.Route.Weight || a.Tenths == p.Route.Weight && a.Overlay != v1alpha1.NoOverlay
 }
